@@ -1,0 +1,21 @@
+//! Tancho's intermediate representation: types with symbolic sizes, the op set, and graphs.
+//!
+//! The reading order is that of the modules: [`Dim`] (sizes), [`TensorType`], [`Span`] (where an op comes from), the
+//! [`ops`] with their checks and types, [`Graph`], and what works on whole graphs: [`bind`](bind()) (sizes of a call),
+//! and the text form. The crate knows nothing of how a graph is made, optimised or run.
+
+#![forbid(unsafe_code)]
+
+mod dim;
+mod types;
+mod span;
+pub mod ops;
+mod graph;
+mod bind;
+
+pub use bind::{BindError, Bindings, bind};
+pub use dim::{Dim, Symbol};
+pub use graph::{Graph, Node, NodeId, NodeKind, Value};
+pub use ops::{Op, OpError, infer};
+pub use span::{Location, Scope, Span};
+pub use types::{Constraint, DimList, Dims, Relation, TensorType};

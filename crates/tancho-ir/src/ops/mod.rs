@@ -1,0 +1,203 @@
+//! The op set: a closed enum of families, one file each.
+//!
+//! An op that StableHLO has takes its name and its meaning from the StableHLO specification, with one restriction that
+//! the specification leaves open: every op is *total*. Integer `x / 0` is −1 (all ones), `x % 0` is `x`, `MIN / −1` is
+//! `MIN`, `MIN % −1` is 0; a shift by the width or more gives 0 (or the sign); a float becomes an integer by truncation
+//! that saturates, NaN becomes 0. So no program can trap.
+//!
+//! Each family file holds the ops' definitions, [`infer`] (the checks and the result types) and the attributes' text.
+//! The other *columns* — interpreter, compiler, importers, samples — have a file of the same name for the family, and
+//! each is an exhaustive `match`, so that whoever adds an op is walked through the list by the compiler.
+//!
+//! Constraints are labelled as in the StableHLO specification, `(C2)`, in the op's doc and where they are checked.
+
+pub mod elementwise;
+pub mod shape;
+pub mod reduce;
+pub mod dot;
+pub mod control;
+
+use smallvec::SmallVec;
+
+pub use control::ControlOp;
+pub use dot::DotOp;
+pub use elementwise::{BinaryOp, Comparison, ElementwiseOp, UnaryOp};
+pub use reduce::{ReduceKind, ReduceOp};
+pub use shape::ShapeOp;
+
+use crate::{Dim, Relation, TensorType};
+
+/// An operation, without its operands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// The same function of every element.
+    Elementwise(ElementwiseOp),
+    /// Constants and the movement of data.
+    Shape(ShapeOp),
+    /// Folds along axes.
+    Reduce(ReduceOp),
+    /// Products over contracted axes.
+    Dot(DotOp),
+    /// Calls.
+    Control(ControlOp),
+}
+
+impl Op {
+    /// The name in the text form.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Elementwise(op) => op.name(),
+            Op::Shape(op) => op.name(),
+            Op::Reduce(op) => op.name(),
+            Op::Dot(op) => op.name(),
+            Op::Control(op) => op.name(),
+        }
+    }
+
+    /// How many operands the op takes; `None` where any number will do.
+    pub fn arity(&self) -> Option<usize> {
+        match self {
+            Op::Elementwise(op) => Some(op.arity()),
+            Op::Shape(op) => op.arity(),
+            Op::Reduce(_) => Some(1),
+            Op::Dot(_) => Some(2),
+            Op::Control(op) => op.arity(),
+        }
+    }
+}
+
+/// The result types of an op, one for most.
+pub type ResultTypes = SmallVec<[TensorType; 1]>;
+
+/// Checks an op against the types of its operands and gives the types of its results.
+///
+/// What cannot be decided while sizes are unknown is added to `relations`.
+///
+/// # Errors
+/// A constraint of the op does not hold, whatever the symbols are.
+pub fn infer(op: &Op, operands: &[TensorType], relations: &mut Vec<Relation>) -> Result<ResultTypes, OpError> {
+    if let Some(arity) = op.arity()
+        && operands.len() != arity
+    {
+        return Err(OpError::new(op.name(), "i", format!("takes {arity} operands, but {} are given", operands.len())));
+    }
+    let mut check = Check { op: op.name(), relations };
+    match op {
+        Op::Elementwise(op) => elementwise::infer(op, operands, &mut check).map(one),
+        Op::Shape(op) => shape::infer(op, operands, &mut check).map(one),
+        Op::Reduce(op) => reduce::infer(op, &operands[0], &mut check).map(one),
+        Op::Dot(op) => dot::infer(op, &operands[0], &operands[1], &mut check).map(one),
+        Op::Control(op) => control::infer(op, operands, &mut check),
+    }
+}
+
+fn one(result: TensorType) -> ResultTypes {
+    ResultTypes::from_iter([result])
+}
+
+/// A constraint of an op that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{op}: {message}")]
+pub struct OpError {
+    pub op: &'static str,
+    /// The label of the constraint in the op's documentation, `c2`; `i` for the number of operands.
+    pub constraint: &'static str,
+    pub message: String,
+}
+
+impl OpError {
+    pub fn new(op: &'static str, constraint: &'static str, message: impl Into<String>) -> Self {
+        OpError { op, constraint, message: message.into() }
+    }
+}
+
+/// The checks of one op under way: makes its errors and collects what only a call can decide.
+pub(crate) struct Check<'a> {
+    op: &'static str,
+    relations: &'a mut Vec<Relation>,
+}
+
+impl Check<'_> {
+    pub(crate) fn error(&self, constraint: &'static str, message: impl Into<String>) -> OpError {
+        OpError::new(self.op, constraint, message)
+    }
+
+    pub(crate) fn that(
+        &self,
+        holds: bool,
+        constraint: &'static str,
+        message: impl FnOnce() -> String,
+    ) -> Result<(), OpError> {
+        if holds { Ok(()) } else { Err(self.error(constraint, message())) }
+    }
+
+    /// Requires a relation between sizes: an error where it never holds, recorded where it depends.
+    pub(crate) fn relation(
+        &mut self,
+        relation: Relation,
+        constraint: &'static str,
+        message: impl FnOnce() -> String,
+    ) -> Result<(), OpError> {
+        match relation.always_holds() {
+            Some(true) => Ok(()),
+            Some(false) => Err(self.error(constraint, message())),
+            None => {
+                if !self.relations.contains(&relation) {
+                    self.relations.push(relation);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn equal(
+        &mut self,
+        left: &Dim,
+        right: &Dim,
+        constraint: &'static str,
+        message: impl FnOnce() -> String,
+    ) -> Result<(), OpError> {
+        self.relation(Relation::Equal(left.clone(), right.clone()), constraint, message)
+    }
+
+    /// Requires `left ≥ right`. Symbols are sizes, so that a sum of non-negative terms needs no record.
+    pub(crate) fn at_least(
+        &mut self,
+        left: &Dim,
+        right: &Dim,
+        constraint: &'static str,
+        message: impl FnOnce() -> String,
+    ) -> Result<(), OpError> {
+        if left.as_symbol().is_some() && right.as_known().is_some_and(|bound| bound <= 0) {
+            return Ok(());
+        }
+        self.relation(Relation::AtLeast(left.clone(), right.clone()), constraint, message)
+    }
+
+    /// Requires two types with the same sizes.
+    pub(crate) fn same_dims(
+        &mut self,
+        left: &TensorType,
+        right: &TensorType,
+        constraint: &'static str,
+    ) -> Result<(), OpError> {
+        let message = || format!("shapes differ: {left} and {right}");
+        self.that(left.rank() == right.rank(), constraint, message)?;
+        left.dims.iter().zip(&right.dims).try_for_each(|(x, y)| self.equal(x, y, constraint, message))
+    }
+
+    /// Requires axes within the rank, each at most once.
+    pub(crate) fn distinct_axes(
+        &self,
+        axes: &[usize],
+        rank: usize,
+        constraint: &'static str,
+        what: &str,
+    ) -> Result<(), OpError> {
+        for (place, &axis) in axes.iter().enumerate() {
+            self.that(axis < rank, constraint, || format!("{what} {axis} is out of range for rank {rank}"))?;
+            self.that(!axes[..place].contains(&axis), constraint, || format!("{what} {axis} is named twice"))?;
+        }
+        Ok(())
+    }
+}
