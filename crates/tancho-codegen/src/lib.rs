@@ -1,1 +1,5 @@
-//! To come.
+//! From graphs to machine code: fusion into kernels, emission, and the plan that runs them.
+
+#![deny(unsafe_code)]
+
+pub mod kernel;
