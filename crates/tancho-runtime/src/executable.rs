@@ -21,6 +21,19 @@ pub type Results = SmallVec<[Array; 1]>;
 pub enum Argument<'a> {
     Lend(&'a Array),
     Give(Array),
+    /// What a call leaves in the place of an argument that was given.
+    Taken,
+}
+
+impl Argument<'_> {
+    /// The array, where it has not been taken.
+    pub fn array(&self) -> Option<&Array> {
+        match self {
+            Argument::Lend(array) => Some(array),
+            Argument::Give(array) => Some(array),
+            Argument::Taken => None,
+        }
+    }
 }
 
 /// How a graph is compiled.
@@ -99,14 +112,12 @@ impl Executable {
     /// # Errors
     /// As [`Executable::plan`] and [`Plan::run`].
     pub fn call(&self, arguments: &mut [Argument<'_>]) -> Result<Results, CallError> {
-        let shapes: SmallVec<[(DType, &Shape); 8]> = arguments
-            .iter()
-            .map(|argument| match argument {
-                Argument::Lend(array) => (array.dtype(), array.shape()),
-                Argument::Give(array) => (array.dtype(), array.shape()),
-            })
-            .collect();
-        self.plan(&shapes)?.run(arguments)
+        let plan = {
+            let arrays = arguments.iter().filter_map(Argument::array);
+            let shapes: SmallVec<[(DType, &Shape); 8]> = arrays.map(|array| (array.dtype(), array.shape())).collect();
+            self.plan(&shapes)?
+        };
+        plan.run(arguments)
     }
 
     /// A stage of the compilation as text.
