@@ -1,5 +1,29 @@
 //! From graphs to machine code: fusion into kernels, emission, and the plan that runs them.
+//!
+//! The way of a graph: `legalize` brings it into the form that fusion expects, [`fuse`](fuse::fuse) cuts it into launches of
+//! kernels (through `lower`, the compiler's column of the op set), [`code`] makes machine code of each kernel (through
+//! [`emit`]), and a [`Plan`] fills in the sizes of a call: places in memory, argument blocks, tiles. `execute` is the gate
+//! through which a plan calls compiled code. The [`kernel`] IR stands between fusion and emission.
 
 #![deny(unsafe_code)]
 
 pub mod kernel;
+pub mod math;
+mod legalize;
+pub mod fuse;
+mod lower;
+mod draft;
+pub mod program;
+pub mod emit;
+pub mod code;
+mod compiled;
+mod plan;
+mod donate;
+mod step;
+mod execute;
+mod call;
+
+pub use call::{Argument, Results};
+pub use compiled::{CompileError, Compiled};
+pub use execute::{OneThread, Workers};
+pub use plan::{Plan, PlanError, PlannedResult, ResultSource};

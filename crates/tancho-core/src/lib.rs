@@ -1,1 +1,47 @@
-//! To come.
+//! Tensors, operations on them, and traced functions: what a user of Tancho writes with.
+//!
+//! The reading order is that of the modules. A [`Tensor`] is a value or a node of a trace; [`ops`] are written once, as
+//! closures that build IR, and [`apply`] either stages them into the trace at hand or runs them through a cache of
+//! compiled ops; a [`Function`] holds the traces of a closure. The crate knows nothing of passes, kernels or machine
+//! code: those are behind `tancho_runtime::Executable`.
+
+#![forbid(unsafe_code)]
+
+mod error;
+mod shape;
+mod scalar;
+mod tensor;
+mod axes;
+mod index;
+mod operand;
+mod builder;
+mod trace;
+mod table;
+mod apply;
+mod ops;
+mod tree;
+mod arguments;
+mod signature;
+mod function;
+mod concrete;
+mod program;
+mod device;
+
+pub use arguments::{Arguments, Feed, Leaf};
+pub use axes::{Axes, keep};
+pub use concrete::Concrete;
+pub use device::{Device, devices};
+pub use error::{Error, ErrorKind, Result};
+pub use function::{Function, Outcome, Returned, Trace, function};
+pub use index::{Ellipsis, Entry, Index, NewAxis, step};
+pub use operand::{AsTensor, Operand};
+pub use ops::*;
+pub use program::Program;
+pub use scalar::{Literal, Scalar};
+pub use shape::{Dim, Shape, Sizes};
+pub use signature::{Signature, Spec, SpecSize, SpecSizes, spec};
+pub use tancho_runtime::Stage;
+pub use tancho_tensor::{Array, DType, Element};
+pub use tensor::{Tensor, tensor};
+pub use trace::scope;
+pub use tree::{AnyStatic, Segment, Static, StaticValue, Tree, Visitor, flatten, paths, unflatten};

@@ -27,9 +27,15 @@ impl Symbol {
     }
 }
 
+/// As in the text form: `?n`, or `?"batch size"` where the name is more than a word.
 impl fmt::Display for Symbol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "?{}", self.0)
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        if !self.0.is_empty() && self.0.chars().all(word) {
+            return write!(f, "?{}", self.0);
+        }
+        f.write_str("?")?;
+        crate::text::write_quoted(f, &self.0)
     }
 }
 
@@ -146,6 +152,15 @@ impl Dim {
         (self.clone() - other.clone()).as_known().map(|difference| difference == 0)
     }
 
+    /// Whether the value is found to be zero or more, since symbols are sizes; `false` where that is not seen.
+    pub fn is_never_negative(&self) -> bool {
+        let (terms, constant) = self.parts();
+        constant >= 0
+            && terms.iter().all(|(product, coefficient)| {
+                *coefficient >= 0 && product.iter().all(Atom::is_never_negative)
+            })
+    }
+
     /// The value under an assignment of the symbols; `None` where one is missing, a divisor is zero, or the value leaves
     /// the range of `i64`.
     pub fn evaluate(&self, value_of: &impl Fn(&Symbol) -> Option<i64>) -> Option<i64> {
@@ -189,6 +204,19 @@ impl Dim {
         }
     }
 
+    /// How long the expression is: its atoms, those within atoms included, and its constant.
+    pub(crate) fn size(&self) -> usize {
+        let (terms, constant) = self.parts();
+        let atoms: usize = terms.iter().flat_map(|(product, _)| product).map(Atom::size).sum();
+        (atoms + usize::from(constant != 0)).max(1)
+    }
+
+    /// A bound of the degree that the expression would have as a polynomial if every atom were one.
+    pub(crate) fn degree(&self) -> usize {
+        let (terms, _) = self.parts();
+        terms.iter().map(|(product, _)| product.iter().map(Atom::degree).sum()).max().unwrap_or(0)
+    }
+
     fn atom(atom: Atom) -> Dim {
         Dim::from_sum(vec![(vec![atom], 1)], 0)
     }
@@ -215,7 +243,8 @@ impl Dim {
 
     fn divisible_by(&self, divisor: i64) -> bool {
         let (terms, constant) = self.parts();
-        constant % divisor == 0 && terms.iter().all(|(_, coefficient)| coefficient % divisor == 0)
+        let divides = |value: i64| value.checked_rem(divisor) == Some(0);
+        divides(constant) && terms.iter().all(|(_, coefficient)| divides(*coefficient))
     }
 
     fn map_coefficients(&self, map: impl Fn(i64) -> i64) -> Dim {
@@ -239,13 +268,13 @@ impl Dim {
             for factor in factors {
                 rest.remove(rest.iter().position(|atom| atom == factor)?);
             }
-            if coefficient % scale != 0 {
+            if coefficient.checked_rem(*scale) != Some(0) {
                 return None;
             }
             quotient.push((rest, coefficient / scale));
         }
         let constant =
-            quotient.iter().filter(|(product, _)| product.is_empty()).map(|(_, coefficient)| *coefficient).sum();
+            quotient.iter().filter(|(product, _)| product.is_empty()).fold(0i64, |sum, (_, x)| sum.saturating_add(*x));
         quotient.retain(|(product, _)| !product.is_empty());
         Some(Dim::from_sum(quotient, constant))
     }
@@ -254,28 +283,62 @@ impl Dim {
         if let Some(difference) = (self.clone() - other.clone()).as_known() {
             return if (difference <= 0) == smallest { self.clone() } else { other.clone() };
         }
-        let mut operands = BTreeSet::new();
-        for dim in [self, other] {
-            match (dim.parts(), smallest) {
-                (([(product, 1)], 0), true) if matches!(product.as_slice(), [Atom::Min(_)]) => {
-                    let Atom::Min(dims) = &product[0] else { continue };
-                    operands.extend(dims.iter().cloned());
-                }
-                (([(product, 1)], 0), false) if matches!(product.as_slice(), [Atom::Max(_)]) => {
-                    let Atom::Max(dims) = &product[0] else { continue };
-                    operands.extend(dims.iter().cloned());
-                }
-                _ => {
-                    operands.insert(dim.clone());
-                }
+        // Of two operands that differ by a constant one stays, in whatever order they came together.
+        let mut operands = self.operands_of_extremum(smallest).to_vec();
+        for dim in other.operands_of_extremum(smallest) {
+            let difference = |x: &Dim| (x.clone() - dim.clone()).as_known();
+            if operands.iter().any(|x| difference(x).is_some_and(|value| value == 0 || (value < 0) == smallest)) {
+                continue;
+            }
+            operands.retain(|x| difference(x).is_none());
+            operands.push(dim.clone());
+        }
+        if let [one] = operands.as_slice() {
+            return one.clone();
+        }
+        operands.sort();
+        Dim::atom(if smallest { Atom::Min(operands) } else { Atom::Max(operands) })
+    }
+
+    /// The operands, where the expression is a minimum (a maximum), else itself.
+    fn operands_of_extremum(&self, smallest: bool) -> &[Dim] {
+        if let ([(product, 1)], 0) = self.parts() {
+            match (product.as_slice(), smallest) {
+                ([Atom::Min(dims)], true) | ([Atom::Max(dims)], false) => return dims,
+                _ => {}
             }
         }
-        let operands = operands.into_iter().collect();
-        Dim::atom(if smallest { Atom::Min(operands) } else { Atom::Max(operands) })
+        std::slice::from_ref(self)
     }
 }
 
 impl Atom {
+    fn is_never_negative(&self) -> bool {
+        match self {
+            Atom::Symbol(_) => true,
+            Atom::FloorDiv(x, y) => x.is_never_negative() && y.is_never_negative(),
+            Atom::Mod(_, y) => y.is_never_negative(),
+            Atom::Min(dims) => dims.iter().all(Dim::is_never_negative),
+            Atom::Max(dims) => dims.iter().any(Dim::is_never_negative),
+        }
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Atom::Symbol(_) => 1,
+            Atom::FloorDiv(x, y) | Atom::Mod(x, y) => 1 + x.size() + y.size(),
+            Atom::Min(dims) | Atom::Max(dims) => 1 + dims.iter().map(Dim::size).sum::<usize>(),
+        }
+    }
+
+    fn degree(&self) -> usize {
+        match self {
+            Atom::Symbol(_) => 1,
+            Atom::FloorDiv(x, y) | Atom::Mod(x, y) => 1 + x.degree() + y.degree(),
+            Atom::Min(dims) | Atom::Max(dims) => 1 + dims.iter().map(Dim::degree).sum::<usize>(),
+        }
+    }
+
     fn evaluate(&self, value_of: &impl Fn(&Symbol) -> Option<i64>) -> Option<i64> {
         match self {
             Atom::Symbol(symbol) => value_of(symbol),

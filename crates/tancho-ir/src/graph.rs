@@ -59,6 +59,7 @@ impl Node {
     }
 
     /// The operation, where the node is not a parameter.
+    #[inline]
     pub fn op(&self) -> Option<&Op> {
         match &self.kind {
             NodeKind::Parameter(_) => None,
@@ -66,11 +67,13 @@ impl Node {
         }
     }
 
+    #[inline]
     pub fn operands(&self) -> &[Value] {
         &self.operands
     }
 
     /// The types of the results.
+    #[inline]
     pub fn types(&self) -> &[TensorType] {
         &self.types
     }
@@ -180,7 +183,10 @@ impl Graph {
     /// Orders the effect of a node after that of another.
     pub fn add_order(&mut self, before: NodeId, after: NodeId) {
         let (source, target) = (self.node(before).index, self.node(after).index);
-        self.mirror.update_edge(source, target, Edge::Order);
+        // An operand's edge may connect the two already, and stays.
+        if !self.mirror.edges_connecting(source, target).any(|edge| *edge.weight() == Edge::Order) {
+            self.mirror.add_edge(source, target, Edge::Order);
+        }
     }
 
     pub fn set_results(&mut self, results: Vec<Value>) {
@@ -222,6 +228,7 @@ impl Graph {
 
     /// # Panics
     /// The node was removed, or is of another graph.
+    #[inline]
     pub fn node(&self, id: NodeId) -> &Node {
         self.nodes[id.index()].as_ref().expect("a node that was not removed")
     }
@@ -230,11 +237,13 @@ impl Graph {
         self.nodes[id.index()].as_mut().expect("a node that was not removed")
     }
 
+    #[inline]
     pub fn contains(&self, id: NodeId) -> bool {
         self.nodes.get(id.index()).is_some_and(Option::is_some)
     }
 
     /// The operation that makes a value, where it is no parameter.
+    #[inline]
     pub fn op_of(&self, value: Value) -> Option<&Op> {
         self.node(value.node).op()
     }
@@ -247,6 +256,7 @@ impl Graph {
         }
     }
 
+    #[inline]
     pub fn type_of(&self, value: Value) -> &TensorType {
         &self.node(value.node).types[value.result as usize]
     }
@@ -313,6 +323,23 @@ impl Graph {
         self.users(value).len() + self.results.iter().filter(|&&result| result == value).count()
     }
 
+    /// Whether any result of a node is used, as an operand or as a result of the graph.
+    pub fn is_used(&self, id: NodeId) -> bool {
+        self.mirror.edges_directed(self.node(id).index, Direction::Outgoing).any(|edge| *edge.weight() != Edge::Order)
+            || self.results.iter().any(|result| result.node == id)
+    }
+
+    /// The node that has all uses of a value, where there is one.
+    pub fn only_user(&self, value: Value) -> Option<NodeId> {
+        let mut users = self
+            .mirror
+            .edges_directed(self.node(value.node).index, Direction::Outgoing)
+            .filter(|edge| matches!(*edge.weight(), Edge::Operand { result, .. } if result == value.result))
+            .map(|edge| self.mirror[edge.target()]);
+        let first = users.next()?;
+        (users.all(|user| user == first) && !self.results.contains(&value)).then_some(first)
+    }
+
     /// The nodes whose effects are ordered directly before that of a node, sorted.
     pub fn ordered_before(&self, id: NodeId) -> Vec<NodeId> {
         let mut before: Vec<NodeId> = self
@@ -337,10 +364,9 @@ impl Graph {
     /// Puts another operand at a position.
     pub fn set_operand(&mut self, id: NodeId, position: usize, value: Value) {
         let target = self.node(id).index;
-        let old = self.node(id).operands[position];
         let edge = self
             .mirror
-            .edges_connecting(self.node(old.node).index, target)
+            .edges_directed(target, Direction::Incoming)
             .find(|edge| matches!(*edge.weight(), Edge::Operand { position: p, .. } if p as usize == position))
             .map(|edge| edge.id())
             .expect("the mirror holds every operand");
@@ -352,8 +378,24 @@ impl Graph {
 
     /// Lets every user of `old`, and the results of the graph, use `new`.
     pub fn replace_all_uses(&mut self, old: Value, new: Value) {
-        for (user, position) in self.users(old) {
-            self.set_operand(user, position, new);
+        // In the order of petgraph's own list: taking its first edge off needs no search, so that a value with many users
+        // is replaced in linear time.
+        let edges: SmallVec<[_; 8]> = self
+            .mirror
+            .edges_directed(self.node(old.node).index, Direction::Outgoing)
+            .filter_map(|edge| match *edge.weight() {
+                Edge::Operand { position, result } if result == old.result => {
+                    Some((edge.id(), edge.target(), position))
+                }
+                Edge::Operand { .. } | Edge::Order => None,
+            })
+            .collect();
+        let source = self.node(new.node).index;
+        for (edge, target, position) in edges {
+            self.mirror.remove_edge(edge);
+            self.mirror.add_edge(source, target, Edge::Operand { position, result: new.result });
+            let user = self.mirror[target];
+            self.node_mut(user).operands[position as usize] = new;
         }
         for result in &mut self.results {
             if *result == old {
@@ -385,7 +427,12 @@ impl Graph {
 
     /// Whether the operands of every node and the edges of the mirror agree: `Err` names a node where they do not.
     pub fn check_mirror(&self) -> Result<(), NodeId> {
-        for id in self.node_ids() {
+        self.broken_mirrors().first().map_or(Ok(()), |&id| Err(id))
+    }
+
+    /// The nodes whose operands and edges of the mirror do not agree.
+    pub fn broken_mirrors(&self) -> Vec<NodeId> {
+        let mirrors = |id: NodeId| {
             let node = self.node(id);
             let mut mirrored: Vec<(usize, Value)> = self
                 .mirror
@@ -398,11 +445,9 @@ impl Graph {
                 })
                 .collect();
             mirrored.sort_unstable();
-            if !mirrored.into_iter().eq(node.operands.iter().copied().enumerate()) {
-                return Err(id);
-            }
-        }
-        Ok(())
+            mirrored.into_iter().eq(node.operands.iter().copied().enumerate())
+        };
+        self.node_ids().filter(|&id| !mirrors(id)).collect()
     }
 
     /// Copies the operations of a graph into this one with `arguments` as its parameters; gives the values of its results.
@@ -436,6 +481,12 @@ impl Graph {
             copies.insert(id, copy);
         }
         callee.results.iter().map(|&value| moved(&copies, value)).collect()
+    }
+
+    /// Takes an edge out of the mirror, for the tests of the verifier.
+    #[cfg(test)]
+    pub(crate) fn break_mirror(&mut self, id: NodeId) {
+        self.disconnect_operands(id);
     }
 
     fn insert(&mut self, kind: NodeKind, operands: SmallVec<[Value; 3]>, types: ResultTypes, span: Span) -> NodeId {
@@ -478,7 +529,12 @@ impl PartialEq for Graph {
 impl Graph {
     /// Whether both compute the same, operation by operation, in the order of [`Graph::topological_order`].
     pub fn same_structure(&self, other: &Graph) -> bool {
-        let (mine, theirs) = (self.topological_order(), other.topological_order());
+        // Parameters come first, whenever they were added.
+        let order = |graph: &Graph| -> Vec<NodeId> {
+            let ops = graph.topological_order().into_iter().filter(|&id| graph.node(id).op().is_some());
+            graph.parameters.iter().copied().chain(ops).collect()
+        };
+        let (mine, theirs) = (order(self), order(other));
         if self.name != other.name || mine.len() != theirs.len() || self.parameters.len() != other.parameters.len() {
             return false;
         }

@@ -53,8 +53,10 @@ impl Grid {
             return Self { orientation: Orientation::Transposed, rows, columns }.refined(MIN_COLUMNS, n);
         }
         let rows = Cut::new(m, K::ROWS, max_rows);
-        let columns = Cut::new(n, K::PANEL, MAX_COLUMNS);
-        Self { orientation: Orientation::Straight, rows, columns }.refined(MIN_ROWS, MIN_COLUMNS)
+        let max_columns = if m <= 8 { 4096 } else { MAX_COLUMNS };
+        let min_columns = if m <= 8 { 512 } else { MIN_COLUMNS };
+        let columns = Cut::new(n, K::PANEL, max_columns);
+        Self { orientation: Orientation::Straight, rows, columns }.refined(MIN_ROWS, min_columns)
     }
 
     /// Halves the longer side of all tiles until there are [`WANTED_TILES`], or until the tiles would become too small.

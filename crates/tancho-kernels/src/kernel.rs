@@ -63,8 +63,6 @@ macro_rules! kernel {
             const ROWS: usize = $rows;
             const VECTORS: usize = $vectors;
 
-            // Not inlined, so that each register tile is allocated by itself.
-            #[inline(never)]
             $(#[target_feature(enable = $features)])?
             unsafe fn multiply<const ROWS: usize, const PANELS: usize, const VECTORS: usize>(
                 panels: &Panels<Self::Element>,
@@ -104,7 +102,7 @@ kernel!(PortableF64, Lanes<f64, 4>, 4 x 2);
 kernel!(PortableU8, Lanes<u8, 16>, 4 x 2);
 kernel!(PortableU16, Lanes<u16, 8>, 4 x 2);
 kernel!(PortableU32, Lanes<u32, 4>, 4 x 2);
-kernel!(PortableU64, Lanes<u64, 2>, 4 x 2);
+kernel!(PortableU64, Lanes<u64, 4>, 4 x 2);
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {

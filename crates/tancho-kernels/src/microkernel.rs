@@ -56,27 +56,31 @@ pub(crate) unsafe fn multiply<V: Vector, const ROWS: usize, const PANELS: usize,
         let mut sums = [[[V::splat(Element::ZERO); VECTORS]; PANELS]; ROWS];
         for _ in 0..panels.k {
             let mut columns = [[V::splat(Element::ZERO); VECTORS]; PANELS];
-            for (panel, columns) in columns.iter_mut().enumerate() {
-                for (vector, column) in columns.iter_mut().enumerate() {
-                    *column = V::load(rhs.add(panel * panels.rhs_panel_stride + vector * V::LANES));
+            for panel in 0..PANELS {
+                for vector in 0..VECTORS {
+                    let offset = panel * panels.rhs_panel_stride + vector * V::LANES;
+                    columns[panel][vector] = V::load(rhs.add(offset));
                 }
             }
-            for (row, sums) in sums.iter_mut().enumerate() {
+            for row in 0..ROWS {
                 let element = V::splat(*lhs.add(row));
-                for (sums, columns) in sums.iter_mut().zip(&columns) {
-                    for (sum, column) in sums.iter_mut().zip(columns) {
-                        *sum = element.mul_add(*column, *sum);
+                for panel in 0..PANELS {
+                    for vector in 0..VECTORS {
+                        sums[row][panel][vector] = element.mul_add(columns[panel][vector], sums[row][panel][vector]);
                     }
                 }
             }
             lhs = lhs.add(ROWS);
             rhs = rhs.add(VECTORS * V::LANES);
         }
-        for (row, sums) in sums.iter().enumerate() {
-            for (index, sum) in sums.iter().flatten().enumerate() {
-                let target = out.add(row * out_row_stride + index * V::LANES);
-                let value = if accumulate { V::load(target).add(*sum) } else { *sum };
-                value.store(target);
+        for row in 0..ROWS {
+            for panel in 0..PANELS {
+                for vector in 0..VECTORS {
+                    let target = out.add(row * out_row_stride + (panel * VECTORS + vector) * V::LANES);
+                    let sum = sums[row][panel][vector];
+                    let value = if accumulate { V::load(target).add(sum) } else { sum };
+                    value.store(target);
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::pack::Operand;
 use crate::vector::Vector;
 
 /// The most rows of lhs for which the product is a stream.
-pub(crate) const MAX_ROWS: usize = 2;
+pub(crate) const MAX_ROWS: usize = 8;
 
 /// Elements of scratch memory for a tile.
 pub(crate) fn scratch_len(rows: usize, columns: usize) -> usize {
@@ -48,16 +48,11 @@ pub(crate) unsafe fn multiply_rows<K: Kernel>(
             let mut p = first;
             while p < end {
                 let (lhs, rhs) = (lhs.from(0, p), rhs.from(p, 0));
-                match (n_rows, end - p) {
-                    (1, 8..) => add_rows::<K, 1, 8>(lhs, rhs, n_columns, sums),
-                    (1, _) => add_rows::<K, 1, 1>(lhs, rhs, n_columns, sums),
-                    (_, 4..) => add_rows::<K, 2, 4>(lhs, rhs, n_columns, sums),
-                    (_, _) => add_rows::<K, 2, 1>(lhs, rhs, n_columns, sums),
-                }
+                let step = Step { lhs, rhs, n_columns, sums };
                 p += match (n_rows, end - p) {
-                    (1, 8..) => 8,
-                    (2, 4..) => 4,
-                    _ => 1,
+                    (1, 8..) => add_rows::<K, 1, 8, 1>(&step, 0),
+                    (_, 4..) => add_all_rows::<K, 4>(&step, n_rows),
+                    _ => add_all_rows::<K, 1>(&step, n_rows),
                 };
             }
             for row in 0..n_rows {
@@ -71,36 +66,73 @@ pub(crate) unsafe fn multiply_rows<K: Kernel>(
     }
 }
 
-/// Adds `DEPTH` rows of rhs, multiplied by `ROWS` rows' elements of lhs, to the sums.
+/// A few rows of rhs.
+struct Step<T> {
+    /// Its first column belongs to the first of the rows of rhs.
+    lhs: Operand<T>,
+    rhs: Operand<T>,
+    n_columns: usize,
+    sums: *mut T,
+}
+
+/// [`add_rows`] for all rows of lhs. Returns `DEPTH`.
 ///
 /// # Safety
-/// As [`multiply_rows`], from the first of `DEPTH` values of `p` on.
+/// As [`add_rows`].
 #[inline(always)]
-unsafe fn add_rows<K: Kernel, const ROWS: usize, const DEPTH: usize>(
-    lhs: Operand<K::Element>,
-    rhs: Operand<K::Element>,
-    n_columns: usize,
-    sums: *mut K::Element,
-) {
+unsafe fn add_all_rows<K: Kernel, const DEPTH: usize>(step: &Step<K::Element>, n_rows: usize) -> usize {
+    for row in (0..n_rows).step_by(2) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            match n_rows - row {
+                1 => add_rows::<K, 1, DEPTH, 2>(step, row),
+                _ => add_rows::<K, 2, DEPTH, 2>(step, row),
+            };
+        }
+    }
+    DEPTH
+}
+
+/// Adds `DEPTH` rows of rhs, multiplied by elements of the `ROWS` rows of lhs from `first_row` on, to the sums; `WIDTH`
+/// registers of columns at once. Returns `DEPTH`.
+///
+/// # Safety
+/// As [`multiply_rows`], for the rows that the step and the parameters name.
+#[inline(always)]
+unsafe fn add_rows<K: Kernel, const ROWS: usize, const DEPTH: usize, const WIDTH: usize>(
+    step: &Step<K::Element>,
+    first_row: usize,
+) -> usize {
+    let Step { lhs, rhs, n_columns, sums } = *step;
     // SAFETY: the caller's contract; the first loop stops before a register would reach beyond the columns.
     unsafe {
+        let sums = sums.add(first_row * n_columns);
+        let lhs = lhs.from(first_row, 0);
         let mut factors = [[K::Vector::splat(K::Element::ZERO); DEPTH]; ROWS];
-        for (row, factors) in factors.iter_mut().enumerate() {
-            for (p, factor) in factors.iter_mut().enumerate() {
-                *factor = K::Vector::splat(lhs.get(row, p));
+        for row in 0..ROWS {
+            for p in 0..DEPTH {
+                factors[row][p] = K::Vector::splat(lhs.get(row, p));
             }
         }
         let mut column = 0;
-        while column + K::LANES <= n_columns {
-            for (row, factors) in factors.iter().enumerate() {
-                let target = sums.add(row * n_columns + column);
-                let mut sum = K::Vector::load(target);
-                for (p, factor) in factors.iter().enumerate() {
-                    sum = factor.mul_add(K::Vector::load(rhs.from(p, column).pointer), sum);
+        while column + WIDTH * K::LANES <= n_columns {
+            let mut columns = [[K::Vector::splat(K::Element::ZERO); WIDTH]; DEPTH];
+            for p in 0..DEPTH {
+                for vector in 0..WIDTH {
+                    columns[p][vector] = K::Vector::load(rhs.from(p, column + vector * K::LANES).pointer);
                 }
-                sum.store(target);
             }
-            column += K::LANES;
+            for row in 0..ROWS {
+                for vector in 0..WIDTH {
+                    let target = sums.add(row * n_columns + column + vector * K::LANES);
+                    let mut sum = K::Vector::load(target);
+                    for p in 0..DEPTH {
+                        sum = factors[row][p].mul_add(columns[p][vector], sum);
+                    }
+                    sum.store(target);
+                }
+            }
+            column += WIDTH * K::LANES;
         }
         for column in column..n_columns {
             for row in 0..ROWS {
@@ -113,4 +145,5 @@ unsafe fn add_rows<K: Kernel, const ROWS: usize, const DEPTH: usize>(
             }
         }
     }
+    DEPTH
 }

@@ -90,6 +90,13 @@ struct Target<T> {
     n_columns: usize,
 }
 
+impl<T> Target<T> {
+    /// The target without its first columns.
+    fn from(self, column: usize) -> Self {
+        Self { pointer: self.pointer.wrapping_add(column), n_columns: self.n_columns - column, ..self }
+    }
+}
+
 /// The scratch memory of [`accumulate`].
 #[derive(Clone, Copy)]
 struct Buffers<T> {
@@ -114,48 +121,45 @@ pub(crate) unsafe fn run<K: Kernel>(tile: usize, problem: &Problem, scratch: *mu
         let part = |index: usize| scratch.cast::<K::Element>().add(scratch_offsets[index]);
         let buffers = Buffers { lhs: part(0), rhs: part(1), edge: part(2) };
         let lhs = Operand::<K::Element>::new(&problem.lhs);
-        let out = problem.out.cast::<K::Element>();
         let mut target = Target {
-            pointer: out.wrapping_add(rows.start * problem.out_row_stride + columns.start),
+            pointer: problem.out.cast::<K::Element>().wrapping_add(rows.start * problem.out_row_stride + columns.start),
             row_stride: problem.out_row_stride,
             n_columns: columns.len(),
         };
-        match grid.orientation {
-            Orientation::Straight => {
-                if problem.epilogue.is_some() {
-                    let row_stride = sums_row_stride::<K>(columns.len());
-                    target = Target { pointer: part(3), row_stride, n_columns: row_stride };
+        let padded_n = n.next_multiple_of(K::LANES);
+        let straight = grid.orientation == Orientation::Straight;
+        if straight && problem.epilogue.is_some() {
+            let row_stride = sums_row_stride::<K>(columns.len());
+            target = Target { pointer: part(3), row_stride, n_columns: row_stride };
+        }
+        if !straight && problem.epilogue.is_some() {
+            target = Target { pointer: part(4), row_stride: columns.len(), n_columns: columns.len() };
+        }
+        let row_stride = sums_row_stride::<K>(rows.len());
+        let transposed_sums = Target { pointer: part(3), row_stride, n_columns: row_stride };
+        let product = if straight {
+            let source = match problem.rhs {
+                Rhs::Packed(pointer) => Source::Packed { pointer: pointer.cast(), padded_n },
+                Rhs::Unpacked(ref rhs) => Source::Unpacked(Operand::new(rhs)),
+            };
+            Product { lhs, source, rows: rows.clone(), columns: columns.clone(), k, target }
+        } else {
+            let rhs = match problem.rhs {
+                // There is one panel only, so its blocks make one matrix.
+                Rhs::Packed(pointer) => {
+                    Operand { pointer: pointer.cast(), row_stride: padded_n as isize, column_stride: 1 }
                 }
-                let source = match problem.rhs {
-                    Rhs::Packed(pointer) => {
-                        Source::Packed { pointer: pointer.cast(), padded_n: n.next_multiple_of(K::LANES) }
-                    }
-                    Rhs::Unpacked(ref rhs) => Source::Unpacked(Operand::new(rhs)),
-                };
-                accumulate::<K>(lhs, source, rows.clone(), columns.clone(), k, target, buffers);
-            }
-            Orientation::Transposed => {
-                if problem.epilogue.is_some() {
-                    target = Target { pointer: part(4), row_stride: columns.len(), n_columns: columns.len() };
-                }
-                let rhs = match problem.rhs {
-                    // There is one panel only, so its blocks make one matrix.
-                    Rhs::Packed(pointer) => Operand {
-                        pointer: pointer.cast(),
-                        row_stride: n.next_multiple_of(K::LANES) as isize,
-                        column_stride: 1,
-                    },
-                    Rhs::Unpacked(ref rhs) => Operand::new(rhs),
-                };
-                let row_stride = sums_row_stride::<K>(rows.len());
-                let sums = Target { pointer: part(3), row_stride, n_columns: row_stride };
-                let source = Source::Unpacked(lhs.transposed());
-                accumulate::<K>(rhs.transposed(), source, columns.clone(), rows.clone(), k, sums, buffers);
-                for row in 0..rows.len() {
-                    for column in 0..columns.len() {
-                        *target.pointer.add(row * target.row_stride + column) =
-                            *sums.pointer.add(column * sums.row_stride + row);
-                    }
+                Rhs::Unpacked(ref rhs) => Operand::new(rhs),
+            };
+            let (lhs, source) = (rhs.transposed(), Source::Unpacked(lhs.transposed()));
+            Product { lhs, source, rows: columns.clone(), columns: rows.clone(), k, target: transposed_sums }
+        };
+        accumulate::<K>(&product, buffers);
+        if !straight {
+            for row in 0..rows.len() {
+                for column in 0..columns.len() {
+                    *target.pointer.add(row * target.row_stride + column) =
+                        *transposed_sums.pointer.add(column * transposed_sums.row_stride + row);
                 }
             }
         }
@@ -168,21 +172,24 @@ pub(crate) unsafe fn run<K: Kernel>(tile: usize, problem: &Problem, scratch: *mu
     }
 }
 
-/// Computes `rows` and `columns` of `lhs * source` into `target`.
+/// Some rows and columns of a product, `target = (lhs * source)[rows, columns]`.
+struct Product<T> {
+    lhs: Operand<T>,
+    source: Source<T>,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    k: usize,
+    target: Target<T>,
+}
+
+/// Computes the rows and columns of a product.
 ///
 /// # Safety
 /// The ranges lie within the operands, and begin at multiples of a register tile's sides; `target` is valid for as many
 /// rows of `n_columns`; the buffers are as long as [`Scratch`] says.
 #[inline(always)]
-unsafe fn accumulate<K: Kernel>(
-    lhs: Operand<K::Element>,
-    source: Source<K::Element>,
-    rows: Range<usize>,
-    columns: Range<usize>,
-    k: usize,
-    target: Target<K::Element>,
-    buffers: Buffers<K::Element>,
-) {
+unsafe fn accumulate<K: Kernel>(product: &Product<K::Element>, buffers: Buffers<K::Element>) {
+    let Product { lhs, source, ref rows, ref columns, k, target } = *product;
     // SAFETY: see the comments within; sizes are those that the caller vouches for.
     unsafe {
         if k == 0 {
@@ -203,82 +210,79 @@ unsafe fn accumulate<K: Kernel>(
         for first in (0..k).step_by(K::Element::K_BLOCK) {
             let block = K::Element::K_BLOCK.min(k - first);
             pack::pack_lhs::<K>(lhs.from(rows.start, first), rows.len(), block, buffers.lhs);
-            let mut column = columns.start;
-            while column < columns.end {
-                let mut n_panels = panels_at_once(rows.len());
-                if columns.end - column < n_panels * K::PANEL {
-                    n_panels = 1;
-                }
-                let n_columns = (n_panels * K::PANEL).min(columns.end - column);
+            for first_column in columns.clone().step_by(MAX_PANELS * K::PANEL) {
+                let n_columns = (MAX_PANELS * K::PANEL).min(columns.end - first_column);
                 let rhs = match source {
-                    Source::Packed { pointer, padded_n } => pointer.add(first * padded_n + column * block),
+                    Source::Packed { pointer, padded_n } => pointer.add(first * padded_n + first_column * block),
                     Source::Unpacked(rhs) => {
-                        pack::pack_rhs_block::<K>(rhs.from(first, column), block, n_columns, buffers.rhs);
+                        pack::pack_rhs_block::<K>(rhs.from(first, first_column), block, n_columns, buffers.rhs);
                         buffers.rhs.cast_const()
                     }
                 };
-                let columns_of_block = ColumnsOfBlock {
+                let group = PanelGroup {
                     rhs,
                     k: block,
-                    n_panels,
                     n_columns,
-                    target: Target {
-                        pointer: target.pointer.add(column - columns.start),
-                        n_columns: target.n_columns - (column - columns.start),
-                        ..target
-                    },
+                    target: target.from(first_column - columns.start),
                     accumulate: first > 0,
                 };
-                multiply_slivers::<K>(&columns_of_block, rows.len(), buffers);
-                column += n_columns;
+                multiply_group::<K>(&group, rows.len(), buffers);
             }
         }
     }
 }
 
-/// The panels that one walk over the slivers multiplies.
-struct ColumnsOfBlock<T> {
+/// Some panels of one block.
+struct PanelGroup<T> {
     rhs: *const T,
     k: usize,
-    n_panels: usize,
     n_columns: usize,
     target: Target<T>,
     accumulate: bool,
 }
 
-/// Multiplies all slivers of a tile by one panel, or by a few panels at once.
+/// Multiplies all slivers of a tile by each panel of a group.
 ///
 /// # Safety
 /// As [`accumulate`].
 #[inline(always)]
-unsafe fn multiply_slivers<K: Kernel>(
-    columns: &ColumnsOfBlock<K::Element>,
-    n_rows: usize,
-    buffers: Buffers<K::Element>,
-) {
-    let ColumnsOfBlock { rhs, k, n_panels, n_columns, target, accumulate } = *columns;
-    let vectors = n_columns.min(K::PANEL).div_ceil(K::LANES);
-    for row in (0..n_rows).step_by(K::ROWS) {
-        let n_sliver_rows = K::ROWS.min(n_rows - row);
-        // Only a tile of one sliver has several panels at once, for which its rows decide.
-        // SAFETY: the sliver lies within the packed lhs; a register tile that is wider than the columns that may be
-        // written goes to the edge buffer first.
-        unsafe {
-            let panels = Panels { k, lhs: buffers.lhs.add(row * k), rhs, rhs_panel_stride: K::PANEL * k };
-            let out = target.pointer.add(row * target.row_stride);
-            if n_panels * vectors * K::LANES <= target.n_columns {
-                multiply_rows::<K>(n_sliver_rows, n_panels, vectors, &panels, out, target.row_stride, accumulate);
-                continue;
-            }
-            let edge_row_stride = vectors * K::LANES;
-            multiply_rows::<K>(n_sliver_rows, 1, vectors, &panels, buffers.edge, edge_row_stride, false);
-            for row in 0..n_sliver_rows {
-                for column in 0..n_columns {
-                    let sum = *buffers.edge.add(row * edge_row_stride + column);
-                    let out = out.add(row * target.row_stride + column);
-                    *out = if accumulate { (*out).add(sum) } else { sum };
+unsafe fn multiply_group<K: Kernel>(group: &PanelGroup<K::Element>, n_rows: usize, buffers: Buffers<K::Element>) {
+    let PanelGroup { rhs, k, n_columns, target, accumulate } = *group;
+    let mut column = 0;
+    while column < n_columns {
+        let mut n_panels = panels_at_once(n_rows);
+        if n_columns - column < n_panels * K::PANEL {
+            n_panels = 1;
+        }
+        let width = (n_panels * K::PANEL).min(n_columns - column);
+        let vectors = width.min(K::PANEL).div_ceil(K::LANES);
+        for row in (0..n_rows).step_by(K::ROWS) {
+            let n_sliver_rows = K::ROWS.min(n_rows - row);
+            // SAFETY: the sliver lies within the packed lhs, and the panel within the group; a register tile that is
+            // wider than the columns that may be written goes to the edge buffer first. Several panels at once are
+            // multiplied by the only sliver there is, with the number of rows that allows it.
+            unsafe {
+                let (lhs, rhs) = (buffers.lhs.add(row * k), rhs.add(column * k));
+                let panels = Panels { k, lhs, rhs, rhs_panel_stride: K::PANEL * k };
+                let target = target.from(column);
+                let out = target.pointer.add(row * target.row_stride);
+                let fits = n_panels * vectors * K::LANES <= target.n_columns;
+                let (tile, tile_row_stride) =
+                    if fits { (out, target.row_stride) } else { (buffers.edge, vectors * K::LANES) };
+                let adds = accumulate && fits;
+                multiply_rows::<K>(n_sliver_rows, n_panels, vectors, &panels, tile, tile_row_stride, adds);
+                if fits {
+                    continue;
+                }
+                for row in 0..n_sliver_rows {
+                    for column in 0..width {
+                        let sum = *tile.add(row * tile_row_stride + column);
+                        let out = out.add(row * target.row_stride + column);
+                        *out = if accumulate { (*out).add(sum) } else { sum };
+                    }
                 }
             }
         }
+        column += width;
     }
 }

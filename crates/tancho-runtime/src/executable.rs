@@ -1,47 +1,38 @@
 //! A compiled graph.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use smallvec::SmallVec;
-use tancho_ir::{BindError, Graph};
+use tancho_codegen::{Argument, Compiled, OneThread, PlanError, Results};
+use tancho_ir::{BindError, Bindings, Graph, bind};
+use tancho_passes::Context;
 use tancho_tensor::{AllocError, Array, DType, Shape};
+
+use crate::threads::PoolWorkers;
+
+pub use tancho_codegen::CompileError;
+
+/// The most plans that an executable keeps, the least recently used go first.
+const PLANS_KEPT: usize = 64;
 
 /// A graph that was optimised and compiled; shared between threads, called any number of times.
 pub struct Executable {
     graph: Graph,
+    optimized: Graph,
+    compiled: Arc<Compiled>,
+    /// The most recently used first.
+    plans: Mutex<Vec<(Bindings, Arc<Plan>)>>,
 }
 
 /// An executable made ready for arguments of certain shapes.
-pub struct Plan {}
-
-/// What a call gives, one array for each result of the graph.
-pub type Results = SmallVec<[Array; 1]>;
-
-/// An argument that is lent, or given away so that its memory may be reused for a result.
-pub enum Argument<'a> {
-    Lend(&'a Array),
-    Give(Array),
-    /// What a call leaves in the place of an argument that was given.
-    Taken,
-}
-
-impl Argument<'_> {
-    /// The array, where it has not been taken.
-    pub fn array(&self) -> Option<&Array> {
-        match self {
-            Argument::Lend(array) => Some(array),
-            Argument::Give(array) => Some(array),
-            Argument::Taken => None,
-        }
-    }
-}
+pub struct Plan(tancho_codegen::Plan);
 
 /// How a graph is compiled.
 #[derive(Clone, Debug)]
 pub struct CompileOptions {
     /// Whether ops are fused into kernels; without it every op is a kernel of its own.
     pub fuse: bool,
-    /// Whether the passes run.
+    /// Whether the passes run; calls are inlined all the same.
     pub optimize: bool,
 }
 
@@ -58,21 +49,12 @@ pub enum Stage {
     Traced,
     /// The graph after the passes.
     Optimized,
-    /// The fused kernels, the buffers and their places in the arena.
+    /// The fused kernels and the buffers.
     Kernels,
     /// Cranelift IR.
     Clif,
     /// Machine code, disassembled.
     Asm,
-}
-
-/// Why a graph could not be compiled.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CompileError {
-    #[error("{0}")]
-    Unsupported(String),
-    #[error(transparent)]
-    Alloc(#[from] AllocError),
 }
 
 /// Why a call failed.
@@ -81,16 +63,35 @@ pub enum CallError {
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
+    Plan(PlanError),
+    #[error(transparent)]
     Alloc(#[from] AllocError),
+}
+
+impl From<PlanError> for CallError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Alloc(error) => CallError::Alloc(error),
+            error => CallError::Plan(error),
+        }
+    }
 }
 
 impl Executable {
     /// Optimises and compiles a graph.
     ///
     /// # Errors
-    /// An op has no compiled form, or memory is short.
-    pub fn compile(graph: Graph, _options: &CompileOptions) -> Result<Arc<Executable>, CompileError> {
-        Ok(Arc::new(Executable { graph }))
+    /// An op has no compiled form.
+    pub fn compile(graph: Graph, options: &CompileOptions) -> Result<Arc<Executable>, CompileError> {
+        let mut optimized = graph.clone();
+        if options.optimize {
+            let pass_options = tancho_passes::Options { verify: verification_is_on(), ..Default::default() };
+            tancho_passes::optimize(&mut optimized, &Context::new(&evaluate), &pass_options);
+        } else {
+            tancho_passes::inline_calls::run(&mut optimized, &Context::without_evaluation());
+        }
+        let compiled = Arc::new(Compiled::new(&optimized, options.fuse)?);
+        Ok(Arc::new(Executable { graph, optimized, compiled, plans: Mutex::default() }))
     }
 
     /// The graph as it was given.
@@ -98,13 +99,26 @@ impl Executable {
         &self.graph
     }
 
-    /// The plan for arguments of these dtypes and shapes; made on the first use of the shapes, and kept.
+    /// The graph after the passes.
+    pub fn optimized(&self) -> &Graph {
+        &self.optimized
+    }
+
+    /// The plan for arguments of these dtypes and shapes; made on the first use of the shapes, and kept for a while.
     ///
     /// # Errors
     /// The arguments do not fit the parameters, a constraint does not hold, or memory is short.
     pub fn plan(&self, arguments: &[(DType, &Shape)]) -> Result<Arc<Plan>, CallError> {
-        tancho_ir::bind(&self.graph, arguments)?;
-        Ok(Arc::new(Plan {}))
+        let bindings = bind(&self.graph, arguments)?;
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = plans.iter().position(|(known, _)| *known == bindings) {
+            plans[..=place].rotate_right(1);
+            return Ok(plans[0].1.clone());
+        }
+        let plan = Arc::new(Plan(self.compiled.plan(&bindings)?));
+        plans.insert(0, (bindings, plan.clone()));
+        plans.truncate(PLANS_KEPT);
+        Ok(plan)
     }
 
     /// Runs the graph.
@@ -121,8 +135,14 @@ impl Executable {
     }
 
     /// A stage of the compilation as text.
-    pub fn dump(&self, _stage: Stage) -> String {
-        String::new()
+    pub fn dump(&self, stage: Stage) -> String {
+        match stage {
+            Stage::Traced => self.graph.to_string(),
+            Stage::Optimized => self.optimized.to_string(),
+            Stage::Kernels => self.compiled.program().to_string(),
+            Stage::Clif => self.compiled.clif(),
+            Stage::Asm => self.compiled.asm(),
+        }
     }
 }
 
@@ -133,8 +153,26 @@ impl Plan {
     /// Memory is short.
     ///
     /// # Panics
-    /// The arguments have other dtypes or shapes than the plan was made for.
-    pub fn run(&self, _arguments: &mut [Argument<'_>]) -> Result<Results, CallError> {
-        Ok(Results::new())
+    /// The arguments have other dtypes or sizes than the plan was made for.
+    pub fn run(&self, arguments: &mut [Argument<'_>]) -> Result<Results, CallError> {
+        Ok(self.0.call(arguments, &PoolWorkers::new())?)
     }
+
+    /// The bytes of temporary memory that a call needs beside its arguments and results.
+    pub fn arena_bytes(&self) -> usize {
+        self.0.arena_bytes(crate::threads())
+    }
+}
+
+/// Constant folding computes with the kernels of a call, so that a constant folds to the very bits that the call would give.
+fn evaluate(graph: &Graph) -> Option<Vec<Array>> {
+    let compiled = Arc::new(Compiled::new(graph, true).ok()?);
+    let plan = compiled.plan(&Bindings::default()).ok()?;
+    Some(plan.call(&mut [], &OneThread).ok()?.into_vec())
+}
+
+/// Whether the graph is verified after every pass: in debug builds and where the environment says so.
+fn verification_is_on() -> bool {
+    static ON: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *ON.get_or_init(|| cfg!(debug_assertions) || std::env::var_os("TANCHO_VERIFY").is_some())
 }

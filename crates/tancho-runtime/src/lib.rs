@@ -3,5 +3,13 @@
 #![deny(unsafe_code)]
 
 mod executable;
+mod threads;
 
-pub use executable::{Argument, CallError, CompileError, CompileOptions, Executable, Plan, Results, Stage};
+pub use executable::{CallError, CompileError, CompileOptions, Executable, Plan, Stage};
+pub use tancho_codegen::{Argument, Results};
+pub use threads::{set_threads, threads};
+
+/// The number of kernels that the process has compiled so far; a shape that is new to an executable adds none.
+pub fn compiled_kernels() -> usize {
+    tancho_codegen::code::compiled_count()
+}

@@ -15,6 +15,8 @@
 //! The reading order is [`body`], this file, the text form (`text`), and the evaluator that the tests compare emitters with.
 
 pub mod body;
+pub mod evaluate;
+mod text;
 
 use tancho_ir::ops::ReduceKind;
 use tancho_tensor::DType;

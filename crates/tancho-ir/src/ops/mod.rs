@@ -168,7 +168,7 @@ impl Check<'_> {
         constraint: &'static str,
         message: impl FnOnce() -> String,
     ) -> Result<(), OpError> {
-        if left.as_symbol().is_some() && right.as_known().is_some_and(|bound| bound <= 0) {
+        if (left.clone() - right.clone()).is_never_negative() {
             return Ok(());
         }
         self.relation(Relation::AtLeast(left.clone(), right.clone()), constraint, message)

@@ -1,0 +1,113 @@
+//! A call of a plan with arrays: memory for the results and the arena comes from the pool.
+
+#![allow(unsafe_code)]
+
+use smallvec::SmallVec;
+use tancho_tensor::{AllocError, Allocation, Array, Buffer};
+
+use crate::execute::Workers;
+use crate::plan::{Plan, ResultSource};
+
+/// An argument that is lent, or given away so that its memory may be reused for a result.
+pub enum Argument<'a> {
+    Lend(&'a Array),
+    Give(Array),
+    /// What a call leaves in the place of an argument that was given.
+    Taken,
+}
+
+impl Argument<'_> {
+    /// The array, where it has not been taken.
+    pub fn array(&self) -> Option<&Array> {
+        match self {
+            Argument::Lend(array) => Some(array),
+            Argument::Give(array) => Some(array),
+            Argument::Taken => None,
+        }
+    }
+}
+
+/// What a call gives, one array for each result of the graph.
+pub type Results = SmallVec<[Array; 1]>;
+
+impl Plan {
+    /// Runs the plan on arrays of the dtypes and shapes that it was made for.
+    ///
+    /// # Errors
+    /// Memory is short; the arguments that were given are gone all the same.
+    ///
+    /// # Panics
+    /// The arguments have other dtypes or numbers of elements than the plan was made for, or were taken before.
+    pub fn call(&self, arguments: &mut [Argument<'_>], workers: &impl Workers) -> Result<Results, AllocError> {
+        assert_eq!(arguments.len(), self.parameters.len(), "a plan takes an array for each parameter");
+        let mut pointers: SmallVec<[*const u8; 8]> = SmallVec::new();
+        for (argument, &(dtype, bytes)) in arguments.iter().zip(&self.parameters) {
+            let array = argument.array().expect("an argument that was not taken");
+            assert!(
+                array.dtype() == dtype && array.buffer().len() == bytes,
+                "a plan for {dtype} of {bytes} bytes was called with {}{}",
+                array.dtype(),
+                array.shape()
+            );
+            pointers.push(array.buffer().as_ptr());
+        }
+        let mut outputs: SmallVec<[Option<Allocation>; 2]> = self.output_bytes.iter().map(|_| None).collect();
+        for &(argument, output) in &self.donations {
+            outputs[output] = take_memory(&mut arguments[argument]);
+            if let Some(allocation) = &outputs[output] {
+                pointers[argument] = allocation.as_ptr();
+            }
+        }
+        let mut memory: SmallVec<[Allocation; 2]> = SmallVec::new();
+        for (output, &bytes) in outputs.into_iter().zip(&self.output_bytes) {
+            memory.push(match output {
+                Some(allocation) => allocation,
+                None => Allocation::uninit(bytes)?,
+            });
+        }
+        let output_pointers: SmallVec<[*mut u8; 2]> = memory.iter().map(Allocation::as_ptr).collect();
+        let arena = match self.arena_bytes(if self.parallel { workers.count() } else { 1 }) {
+            0 => None,
+            bytes => Some(Allocation::uninit(bytes)?),
+        };
+        let arena_pointer = arena.as_ref().map_or(std::ptr::null_mut(), Allocation::as_ptr);
+        // SAFETY: the arguments were just checked against the plan, and stay borrowed or owned here; the outputs and the arena
+        // were allocated for it and are not shared; an output has an argument's memory only for a pair of `donations`.
+        unsafe { self.run(&pointers, &output_pointers, arena_pointer, workers) };
+        // SAFETY: the steps of a plan write every element of every output.
+        let outputs: SmallVec<[Buffer; 2]> = memory.into_iter().map(|allocation| unsafe { allocation.freeze() }).collect();
+        Ok(self.results(arguments, &outputs))
+    }
+
+    fn results(&self, arguments: &[Argument<'_>], outputs: &[Buffer]) -> Results {
+        let result = |result: &crate::plan::PlannedResult| {
+            let buffer = match &result.source {
+                ResultSource::Output(position) => outputs[*position].clone(),
+                ResultSource::Argument(position) => {
+                    arguments[*position].array().expect("arguments that are results are not taken").buffer().clone()
+                }
+                ResultSource::Constant(buffer) => buffer.clone(),
+            };
+            // SAFETY: the plan gave the buffer the bytes of this type, and kernels store bools as 0 or 1.
+            unsafe { Array::from_buffer_unchecked(result.dtype, result.shape.clone(), buffer) }
+        };
+        self.results.iter().map(result).collect()
+    }
+}
+
+/// The memory of an argument that was given, where nobody else holds it.
+fn take_memory(argument: &mut Argument<'_>) -> Option<Allocation> {
+    if !matches!(argument, Argument::Give(_)) {
+        return None;
+    }
+    let Argument::Give(array) = std::mem::replace(argument, Argument::Taken) else { return None };
+    let (dtype, shape) = (array.dtype(), array.shape().clone());
+    match array.into_buffer().into_unique() {
+        Ok(allocation) => Some(allocation),
+        Err(buffer) => {
+            // SAFETY: these are the parts of the array that was just taken apart.
+            *argument = Argument::Give(unsafe { Array::from_buffer_unchecked(dtype, shape, buffer) });
+            None
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Machine code: compilation through Cranelift, and the cache that the whole process shares.
+//!
+//! The key of a kernel's code is its text. Kernels that the cache lacks are emitted as one batch into one `JITModule`,
+//! which their [`Code`]s share; its memory is freed when the last of them goes. Whoever calls a function holds its `Code`,
+//! so that it cannot go during a call. The cache keeps a bounded number of codes, and lets go of those that nobody else
+//! holds, the least recently used first.
+
+#![allow(unsafe_code)]
+
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use cranelift_codegen::ir::UserFuncName;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{Context, control::ControlPlane};
+use cranelift_frontend::FunctionBuilderContext;
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{Linkage, Module, default_libcall_names};
+use rustc_hash::FxHashMap;
+
+use crate::emit::{self, EmitError, KernelFunction};
+use crate::kernel::Kernel;
+
+/// The most codes that the cache keeps, if nobody else holds more.
+const CACHE_CAPACITY: usize = 4096;
+
+/// The machine code of a kernel.
+pub struct Code {
+    kernel: Arc<Kernel>,
+    text: Arc<str>,
+    function: KernelFunction,
+    /// Where the function lies.
+    memory: Arc<CodeMemory>,
+}
+
+/// The memory of a batch of functions.
+struct CodeMemory {
+    module: ManuallyDrop<JITModule>,
+}
+
+// SAFETY: the module is not used after the batch is finished, but to free its memory; what it holds may go between threads.
+unsafe impl Send for CodeMemory {}
+// SAFETY: as above; there is no access through a shared reference at all.
+unsafe impl Sync for CodeMemory {}
+
+impl Drop for CodeMemory {
+    fn drop(&mut self) {
+        // SAFETY: the module is taken once, here. Every `Code` with a function in it has gone, and whoever calls a function
+        // holds its `Code`, so that none runs and none will be called.
+        unsafe { ManuallyDrop::take(&mut self.module).free_memory() }
+    }
+}
+
+impl Code {
+    /// The function; it is valid as long as the code is held.
+    pub fn function(&self) -> KernelFunction {
+        self.function
+    }
+
+    pub fn kernel(&self) -> &Arc<Kernel> {
+        &self.kernel
+    }
+
+    /// The kernel's text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The kernel in Cranelift IR, written anew.
+    pub fn clif(&self) -> String {
+        let mut context = Context::new();
+        match isa().and_then(|isa| build(&self.kernel, &mut context, isa)) {
+            Ok(()) => context.func.display().to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// The machine code as text, compiled anew.
+    pub fn asm(&self) -> String {
+        disassemble(&self.kernel).unwrap_or_else(|error| error.to_string())
+    }
+
+    /// The number of codes that share this one's memory, and those who hold it.
+    #[cfg(test)]
+    fn holders(&self) -> usize {
+        Arc::strong_count(&self.memory)
+    }
+}
+
+/// The code of kernels, from the cache or made now.
+///
+/// # Errors
+/// The processor lacks what the code needs, or the code generator fails.
+pub fn compile(kernels: &[Arc<Kernel>]) -> Result<Vec<Arc<Code>>, EmitError> {
+    let texts: Vec<Arc<str>> = kernels.iter().map(|kernel| kernel.to_string().into()).collect();
+    let mut codes = cache().find(&texts);
+    let mut missing: Vec<usize> = Vec::new();
+    for index in 0..kernels.len() {
+        if codes[index].is_none() && !missing.iter().any(|&other| texts[other] == texts[index]) {
+            missing.push(index);
+        }
+    }
+    if !missing.is_empty() {
+        let batch: Vec<(Arc<Kernel>, Arc<str>)> =
+            missing.iter().map(|&index| (kernels[index].clone(), texts[index].clone())).collect();
+        let made = emit_batch(&batch)?;
+        cache().insert(&made);
+        let made: FxHashMap<&str, &Arc<Code>> = made.iter().map(|code| (&*code.text, code)).collect();
+        for (code, text) in codes.iter_mut().zip(&texts) {
+            if code.is_none() {
+                *code = made.get(&**text).map(|&code| code.clone());
+            }
+        }
+    }
+    Ok(codes.into_iter().map(|code| code.expect("what was missing has been made")).collect())
+}
+
+/// The number of kernels that the process has emitted so far.
+pub fn compiled_count() -> usize {
+    COMPILED.load(Ordering::Relaxed)
+}
+
+static COMPILED: AtomicUsize = AtomicUsize::new(0);
+
+/// The codes by their kernels' texts, with the time of their last use.
+#[derive(Default)]
+struct Cache {
+    codes: FxHashMap<Arc<str>, (Arc<Code>, u64)>,
+    time: u64,
+}
+
+fn cache() -> MutexGuard<'static, Cache> {
+    static CACHE: OnceLock<Mutex<Cache>> = OnceLock::new();
+    // A panic while the lock is held leaves a map that is whole.
+    CACHE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Cache {
+    fn find(&mut self, texts: &[Arc<str>]) -> Vec<Option<Arc<Code>>> {
+        self.time += 1;
+        let time = self.time;
+        let mut find = |text: &Arc<str>| {
+            self.codes.get_mut(text).map(|(code, used)| {
+                *used = time;
+                code.clone()
+            })
+        };
+        texts.iter().map(&mut find).collect()
+    }
+
+    fn insert(&mut self, codes: &[Arc<Code>]) {
+        self.time += 1;
+        for code in codes {
+            self.codes.insert(code.text.clone(), (code.clone(), self.time));
+        }
+        if self.codes.len() > CACHE_CAPACITY {
+            self.trim();
+        }
+    }
+
+    /// Lets go of an eighth of the capacity and what is beyond it.
+    fn trim(&mut self) {
+        let mut unused: Vec<(u64, Arc<str>)> = self
+            .codes
+            .iter()
+            .filter(|(_, (code, _))| Arc::strong_count(code) == 1)
+            .map(|(text, (_, used))| (*used, text.clone()))
+            .collect();
+        unused.sort_unstable();
+        let surplus = self.codes.len() - CACHE_CAPACITY * 7 / 8;
+        for (_, text) in unused.into_iter().take(surplus) {
+            self.codes.remove(&text);
+        }
+    }
+}
+
+/// The target, made once.
+fn isa() -> Result<&'static OwnedTargetIsa, EmitError> {
+    static ISA: OnceLock<Result<OwnedTargetIsa, EmitError>> = OnceLock::new();
+    ISA.get_or_init(make_isa).as_ref().map_err(Clone::clone)
+}
+
+fn make_isa() -> Result<OwnedTargetIsa, EmitError> {
+    #[cfg(target_arch = "x86_64")]
+    let has_fma = std::is_x86_feature_detected!("fma") && std::is_x86_feature_detected!("avx2");
+    #[cfg(not(target_arch = "x86_64"))]
+    let has_fma = false;
+    if !has_fma {
+        // Without it Cranelift would call a library for every fused multiply and add.
+        return Err(EmitError::Processor("it is no x86-64 with AVX2 and FMA".to_string()));
+    }
+    let generator = |error: &dyn std::fmt::Display| EmitError::Generator(error.to_string());
+    let mut flags = settings::builder();
+    let verify = if std::env::var_os("TANCHO_VERIFY").is_some() { "true" } else { "false" };
+    for (name, value) in [("opt_level", "speed"), ("enable_verifier", verify), ("is_pic", "false")] {
+        flags.set(name, value).map_err(|error| generator(&error))?;
+    }
+    let builder = cranelift_native::builder().map_err(|error| EmitError::Processor(error.to_string()))?;
+    builder.finish(settings::Flags::new(flags)).map_err(|error| generator(&error))
+}
+
+/// Writes a kernel's function into a context.
+fn build(kernel: &Kernel, context: &mut Context, isa: &OwnedTargetIsa) -> Result<(), EmitError> {
+    context.func.signature = emit::signature(isa.default_call_conv());
+    context.func.name = UserFuncName::user(0, 0);
+    emit::build_function(kernel, &mut context.func, &mut FunctionBuilderContext::new(), &**isa)
+}
+
+fn disassemble(kernel: &Kernel) -> Result<String, EmitError> {
+    let isa = isa()?;
+    let mut context = Context::new();
+    build(kernel, &mut context, isa)?;
+    context.set_disasm(true);
+    let code = context
+        .compile(&**isa, &mut ControlPlane::default())
+        .map_err(|error| EmitError::Generator(format!("{:?}", error.inner)))?;
+    Ok(code.vcode.clone().unwrap_or_default())
+}
+
+/// Emits kernels, no two of them alike, into memory of their own.
+fn emit_batch(batch: &[(Arc<Kernel>, Arc<str>)]) -> Result<Vec<Arc<Code>>, EmitError> {
+    let isa = isa()?;
+    let mut module = JITModule::new(JITBuilder::with_isa(isa.clone(), default_libcall_names()));
+    let ids = define_functions(&mut module, batch, isa);
+    // From here on the memory is freed whatever happens.
+    let memory = Arc::new(CodeMemory { module: ManuallyDrop::new(module) });
+    let ids = ids?;
+    let codes = batch.iter().zip(ids).map(|((kernel, text), id)| {
+        let address = memory.module.get_finalized_function(id);
+        // SAFETY: the address is that of finished code, which was compiled with this signature.
+        let function = unsafe { std::mem::transmute::<*const u8, KernelFunction>(address) };
+        Arc::new(Code { kernel: kernel.clone(), text: text.clone(), function, memory: memory.clone() })
+    });
+    let codes = codes.collect();
+    COMPILED.fetch_add(batch.len(), Ordering::Relaxed);
+    Ok(codes)
+}
+
+fn define_functions(
+    module: &mut JITModule,
+    batch: &[(Arc<Kernel>, Arc<str>)],
+    isa: &OwnedTargetIsa,
+) -> Result<Vec<cranelift_module::FuncId>, EmitError> {
+    let failed = |error: &cranelift_module::ModuleError| EmitError::Generator(format!("{error:?}"));
+    let mut context = module.make_context();
+    let mut ids = Vec::with_capacity(batch.len());
+    for (index, (kernel, _)) in batch.iter().enumerate() {
+        build(kernel, &mut context, isa)?;
+        let name = format!("kernel{index}");
+        let id = module
+            .declare_function(&name, Linkage::Local, &context.func.signature)
+            .map_err(|error| failed(&error))?;
+        module.define_function(id, &mut context).map_err(|error| failed(&error))?;
+        module.clear_context(&mut context);
+        ids.push(id);
+    }
+    module.finalize_definitions().map_err(|error| failed(&error))?;
+    Ok(ids)
+}

@@ -1,0 +1,67 @@
+//! A graph as launches with their machine code, for all sizes.
+
+use std::sync::{Arc, OnceLock};
+
+use tancho_ir::Graph;
+use tancho_tensor::{AllocError, Buffer};
+
+use crate::code::{self, Code};
+use crate::emit::EmitError;
+use crate::fuse::{Unsupported, fuse};
+use crate::kernel::Kernel;
+use crate::legalize::legalize;
+use crate::program::{Launch, Program};
+
+/// A compiled graph. Sizes come in when it is [planned](Compiled::plan).
+pub struct Compiled {
+    pub(crate) program: Program,
+    /// The machine code of each launch that has a kernel.
+    pub(crate) codes: Vec<Option<Arc<Code>>>,
+    /// For each launch that multiplies by a constant, the constant in the layout of the matrix kernel, once made.
+    pub(crate) packed: Vec<OnceLock<Result<Buffer, AllocError>>>,
+}
+
+/// Why a graph could not be compiled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// An op has no compiled form.
+    #[error("{op} has no compiled form ({span})")]
+    Unsupported { op: &'static str, span: tancho_ir::Span },
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+}
+
+impl Compiled {
+    /// Cuts a graph into kernels and makes their machine code. Calls must have been inlined. Without `fuse_ops`, each op is
+    /// a kernel of its own.
+    ///
+    /// # Errors
+    /// An op has no compiled form, or the processor lacks what compiled code needs.
+    pub fn new(graph: &Graph, fuse_ops: bool) -> Result<Self, CompileError> {
+        let mut legal = graph.clone();
+        legalize(&mut legal);
+        let program = fuse(&legal, fuse_ops).map_err(|Unsupported(id)| CompileError::Unsupported {
+            op: legal.node(id).op().map_or("parameter", |op| op.name()),
+            span: legal.node(id).span().clone(),
+        })?;
+        let kernels: Vec<Arc<Kernel>> = program.launches.iter().filter_map(Launch::kernel).cloned().collect();
+        let mut compiled = code::compile(&kernels)?.into_iter();
+        let codes = program.launches.iter().map(|launch| launch.kernel().and_then(|_| compiled.next())).collect();
+        let packed = program.launches.iter().map(|_| OnceLock::new()).collect();
+        Ok(Compiled { program, codes, packed })
+    }
+
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Cranelift's IR of each kernel.
+    pub fn clif(&self) -> String {
+        self.codes.iter().flatten().map(|code| code.clif()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The machine code of each kernel, disassembled.
+    pub fn asm(&self) -> String {
+        self.codes.iter().flatten().map(|code| code.asm()).collect::<Vec<_>>().join("\n")
+    }
+}

@@ -1,0 +1,427 @@
+//! Fusion: cuts a graph into kernels.
+//!
+//! The graph is walked backwards. A *root* is a value that has to lie in memory; its kernel takes in, going through the
+//! operands, every value that only this kernel uses, and those that are cheaper to compute twice than to store and load.
+//! What is left is loaded, and so becomes a root itself. All users of a value are lowered before the value is, so that one
+//! walk in reverse topological order meets every root once.
+//!
+//! 1. A value is *exclusive* to a kernel if all its users are in the kernel and exclusive to it.
+//! 2. Elementwise ops, reductions and matrix products are taken in when they are exclusive; the movement of data, constants
+//!    and cheap ops of one operand always.
+//! 3. A value that is broadcast to more elements, other than once per row, is computed before unless it is cheap.
+//! 4. Where an op cannot follow (an index that is not affine, a second product, a reduction of other axes), its value is
+//!    marked to be materialised and the kernel is built anew without it.
+//!
+//! `concatenate` and `pad` have a kernel for each operand, which writes its part of the result.
+
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+
+use tancho_ir::ops::{BinaryOp, ElementwiseOp, ShapeOp, UnaryOp};
+use tancho_ir::{Dim, Graph, NodeId, NodeKind, Op, TensorType, Value};
+
+use crate::draft::{Affine, Map, flatten};
+use crate::lower::{KernelBuilder, Stop, lower_product};
+use crate::program::{BufferId, BufferInfo, Launch, Memory, ProductOutput, Program};
+
+/// Most nodes that one kernel takes in: bounds the time to compile it and the registers that it wants.
+const MAX_NODES: usize = 192;
+
+/// Most instructions, about, of a value that is computed twice rather than stored and loaded.
+const CHEAP: usize = 4;
+
+/// An op without a compiled form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsupported(pub NodeId);
+
+/// Cuts a graph into launches of kernels. Without `fuse`, each op is a kernel of its own.
+///
+/// # Errors
+/// The graph has an op without a compiled form: a call that was not inlined.
+pub fn fuse(graph: &Graph, fuse: bool) -> Result<Program, Unsupported> {
+    let mut lowering = Lowering::new(graph, fuse);
+    let results: Vec<(BufferId, TensorType)> =
+        graph.results().iter().map(|&value| (lowering.request(value), graph.type_of(value).clone())).collect();
+    let mut groups: Vec<Vec<Launch>> = Vec::new();
+    while let Some((_, value)) = lowering.pending.pop() {
+        groups.push(lowering.lower_root(value)?);
+    }
+    let launches = groups.into_iter().rev().flatten().collect();
+    let outputs = lowering.outputs;
+    let parameters = graph.parameter_types().cloned().collect();
+    Ok(Program { name: graph.name().to_owned(), parameters, buffers: lowering.buffers, launches, results, outputs })
+}
+
+/// A graph that is being cut.
+pub(crate) struct Lowering<'g> {
+    pub graph: &'g Graph,
+    fuse: bool,
+    /// The place of each node in topological order, by index.
+    order: Vec<usize>,
+    buffers: Vec<BufferInfo>,
+    buffer_of: HashMap<Value, BufferId>,
+    /// Values that must lie in memory of their own.
+    materialized: HashSet<Value>,
+    /// Values whose memory goes to the caller.
+    output_values: HashSet<Value>,
+    outputs: usize,
+    /// Roots that are still to be lowered, the last in topological order first.
+    pending: BinaryHeap<(usize, Value)>,
+}
+
+impl<'g> Lowering<'g> {
+    fn new(graph: &'g Graph, fuse: bool) -> Self {
+        let mut order = vec![0; graph.id_bound()];
+        graph.topological_order().iter().enumerate().for_each(|(place, id)| order[id.index()] = place);
+        let output_values: HashSet<Value> = graph.results().iter().map(|&value| dense_source(graph, value)).collect();
+        Lowering {
+            graph,
+            fuse,
+            order,
+            buffers: Vec::new(),
+            buffer_of: HashMap::new(),
+            materialized: output_values.clone(),
+            output_values,
+            outputs: 0,
+            pending: BinaryHeap::new(),
+        }
+    }
+
+    /// The buffer that holds a value; the value becomes a root if nothing has asked for it before.
+    ///
+    /// A reshaped value lies in the memory of its operand.
+    pub fn request(&mut self, value: Value) -> BufferId {
+        if let Some(&buffer) = self.buffer_of.get(&value) {
+            return buffer;
+        }
+        let source = dense_source(self.graph, value);
+        let buffer = match self.buffer_of.get(&source) {
+            Some(&buffer) => buffer,
+            None => self.add_buffer(source),
+        };
+        self.buffer_of.insert(value, buffer);
+        buffer
+    }
+
+    fn add_buffer(&mut self, value: Value) -> BufferId {
+        let buffer = BufferId(self.buffers.len() as u32);
+        let memory = match self.graph.node(value.node).kind() {
+            NodeKind::Parameter(position) => Memory::Argument(*position),
+            NodeKind::Op(Op::Shape(ShapeOp::Constant(array))) => Memory::Constant(array.clone()),
+            NodeKind::Op(_) => {
+                self.pending.push((self.order[value.node.index()], value));
+                self.materialized.insert(value);
+                if self.output_values.contains(&value) {
+                    self.outputs += 1;
+                    Memory::Output(self.outputs - 1)
+                } else {
+                    Memory::Temporary
+                }
+            }
+        };
+        self.buffers.push(BufferInfo { of: self.graph.type_of(value).clone(), memory });
+        self.buffer_of.insert(value, buffer);
+        buffer
+    }
+
+    /// Whether a value lies, or will lie, in memory.
+    pub fn is_materialized(&self, value: Value) -> bool {
+        !self.fuse || self.materialized.contains(&value) || self.graph.node(value.node).op().is_none()
+    }
+
+    /// The launches that compute a root.
+    fn lower_root(&mut self, value: Value) -> Result<Vec<Launch>, Unsupported> {
+        let graph = self.graph;
+        let node = graph.node(value.node);
+        let buffer = self.buffer_of[&value];
+        let dims = graph.type_of(value).dims.clone();
+        match node.op() {
+            Some(Op::Dot(_)) => {
+                Ok(vec![Launch::Product(lower_product(self, value, ProductOutput::Buffer(buffer)))])
+            }
+            Some(Op::Shape(ShapeOp::Concatenate { axis })) => {
+                let mut launches = Vec::new();
+                let mut start = Dim::ZERO;
+                for &operand in node.operands() {
+                    let shift = start.clone();
+                    launches.push(self.lower_kernel(operand, false, buffer, |map| {
+                        let mut map = map.to_vec();
+                        map[*axis] = map[*axis].scaled(&Dim::ONE, shift.clone());
+                        flatten(&map, &dims)
+                    })?);
+                    start = start + graph.type_of(operand).dims[*axis].clone();
+                }
+                Ok(launches)
+            }
+            Some(Op::Shape(ShapeOp::Pad { low, high, interior })) => {
+                self.lower_pad(value, buffer, low, high, interior)
+            }
+            _ => Ok(vec![self.lower_kernel(value, true, buffer, |map| flatten(map, &dims))?]),
+        }
+    }
+
+    /// Two launches: one fills the result with the padding value, one writes the operand's elements that stay.
+    fn lower_pad(
+        &mut self,
+        value: Value,
+        buffer: BufferId,
+        low: &[Dim],
+        high: &[Dim],
+        interior: &[i64],
+    ) -> Result<Vec<Launch>, Unsupported> {
+        let graph = self.graph;
+        let (operand, padding) = (graph.node(value.node).operands()[0], graph.node(value.node).operands()[1]);
+        let dims = graph.type_of(value).dims.clone();
+        let operand_dims = graph.type_of(operand).dims.clone();
+        // Element `first + i` of the operand goes to `low + (first + i)·step`; the count of those that stay is bounded by
+        // the operand's end and by the result's: a negative `high` cuts there.
+        let mut first = Vec::new();
+        let mut count = Vec::new();
+        for axis in 0..dims.len() {
+            let step = Dim::known(interior[axis] + 1);
+            let cut = (-low[axis].clone()).maximum(&Dim::ZERO);
+            let begin = cut.ceil_div(&step).expect("a positive step");
+            let end = match high[axis].as_known() {
+                Some(0..) => operand_dims[axis].clone(),
+                _ => {
+                    let places = (dims[axis].clone() - low[axis].clone()).ceil_div(&step).expect("a positive step");
+                    operand_dims[axis].minimum(&places)
+                }
+            };
+            count.push((end - begin.clone()).maximum(&Dim::ZERO));
+            first.push(begin);
+        }
+        let fill = self.lower_domain(padding, false, buffer, &dims, |_| Map::new(), |map| flatten(map, &dims))?;
+        let interior = self.lower_domain(
+            operand,
+            false,
+            buffer,
+            &count,
+            |map| map.iter().zip(&first).map(|(index, first)| index.scaled(&Dim::ONE, first.clone())).collect(),
+            |map| {
+                let place = |axis: usize| {
+                    let step = Dim::known(interior[axis] + 1);
+                    map[axis].scaled(&step, low[axis].clone() + first[axis].clone() * step.clone())
+                };
+                flatten(&(0..dims.len()).map(place).collect::<Map>(), &dims)
+            },
+        )?;
+        Ok(vec![fill, interior])
+    }
+
+    /// A kernel over the elements of a value that stores each at a place of a buffer.
+    ///
+    /// `is_root` says that the value is the one that the buffer holds, so that its op is computed, not loaded.
+    fn lower_kernel(
+        &mut self,
+        value: Value,
+        is_root: bool,
+        buffer: BufferId,
+        place: impl Fn(&[Affine]) -> Affine,
+    ) -> Result<Launch, Unsupported> {
+        let dims = self.graph.type_of(value).dims.clone();
+        self.lower_domain(value, is_root, buffer, &dims, |map| map.to_vec(), place)
+    }
+
+    /// As [`Lowering::lower_kernel`], over a domain of other sizes, whose points `index` maps to the value's elements.
+    fn lower_domain(
+        &mut self,
+        value: Value,
+        is_root: bool,
+        buffer: BufferId,
+        domain: &[Dim],
+        index: impl Fn(&[Affine]) -> Map,
+        place: impl Fn(&[Affine]) -> Affine,
+    ) -> Result<Launch, Unsupported> {
+        loop {
+            let inlined = self.taken_in(value, is_root);
+            let mut builder = KernelBuilder::new(self.graph, inlined);
+            let map = builder.add_domain(domain);
+            let pulled = match is_root {
+                true => builder.compute(value, &index(&map)),
+                false => builder.pull(value, &index(&map)),
+            };
+            let tile = builder.tile;
+            let mut draft = std::mem::take(&mut builder.draft);
+            let stop = match pulled {
+                Ok(scalar) => {
+                    let dtype = self.buffers[buffer.index()].of.dtype;
+                    draft.stores.push((dtype, buffer, place(&map), scalar));
+                    let reduced = draft.reduced_values.clone();
+                    match draft.finish(|value| self.request(value)) {
+                        Ok(launch) => {
+                            return Ok(match tile {
+                                Some(product) => {
+                                    Launch::Product(lower_product(self, product, ProductOutput::Epilogue(launch)))
+                                }
+                                None => Launch::Loop(launch),
+                            });
+                        }
+                        Err(_) => Stop::Materialize(self.value_to_materialize(value, tile, &reduced)),
+                    }
+                }
+                Err(stop) => stop,
+            };
+            match stop {
+                Stop::Materialize(value) => {
+                    assert!(self.materialized.insert(value), "materialising a value again helps nothing");
+                }
+                Stop::Unsupported(node) => return Err(Unsupported(node)),
+            }
+        }
+    }
+
+    /// What has to lie in memory so that the dimensions of a kernel merge.
+    fn value_to_materialize(&self, root: Value, tile: Option<Value>, reduced: &[(Value, Value)]) -> Value {
+        let operand = reduced.iter().map(|&(_, operand)| operand).find(|&operand| !self.is_materialized(operand));
+        let reduction = reduced.iter().map(|&(reduction, _)| reduction).find(|&reduction| reduction != root);
+        tile.or(operand).or(reduction).expect("a kernel without reductions and tiles always has a form")
+    }
+
+    /// The nodes that the kernel of a root takes in, and whether they are exclusive to it.
+    fn taken_in(&self, root: Value, is_root: bool) -> HashMap<NodeId, bool> {
+        let graph = self.graph;
+        let mut taken: HashMap<NodeId, bool> = HashMap::new();
+        // By place in the order, so that all users of a node are decided before the node is; the flag says whether each
+        // user wants the node's value at most once for each of its elements.
+        let mut candidates: BTreeMap<usize, (NodeId, bool)> = BTreeMap::new();
+        if is_root {
+            taken.insert(root.node, true);
+            self.add_operands(root.node, true, &mut candidates);
+        } else {
+            candidates.insert(self.order[root.node.index()], (root.node, true));
+        }
+        while let Some((_, (id, once))) = candidates.pop_last() {
+            let value = Value { node: id, result: 0 };
+            let Some(op) = graph.node(id).op() else { continue };
+            if taken.len() >= MAX_NODES || (is_materialized_op(op) && !is_constant_like(op)) {
+                continue;
+            }
+            let exclusive = once && self.is_exclusive(value, root, is_root, &taken);
+            let take = match op {
+                _ if is_constant_like(op) => is_inline_constant(op),
+                _ if self.is_materialized(value) => false,
+                Op::Shape(_) => true,
+                Op::Elementwise(_) => exclusive || self.cost(value) <= CHEAP,
+                Op::Reduce(_) | Op::Dot(_) => exclusive,
+                Op::Control(_) => true,
+            };
+            if take {
+                taken.insert(id, exclusive);
+                self.add_operands(id, exclusive, &mut candidates);
+            }
+        }
+        taken
+    }
+
+    fn add_operands(&self, id: NodeId, exclusive: bool, candidates: &mut BTreeMap<usize, (NodeId, bool)>) {
+        let node = self.graph.node(id);
+        if matches!(node.op(), Some(Op::Dot(_))) {
+            return;
+        }
+        let once = exclusive && !node.op().is_some_and(|op| self.repeats_operand(op, node.operands()));
+        for operand in node.operands() {
+            let entry = candidates.entry(self.order[operand.node.index()]).or_insert((operand.node, true));
+            entry.1 &= once;
+        }
+    }
+
+    /// Whether an op reads its operand's elements many times, other than once per row: a broadcast along outer axes.
+    fn repeats_operand(&self, op: &Op, operands: &[Value]) -> bool {
+        let Op::Shape(ShapeOp::BroadcastInDim { axes, dims }) = op else { return false };
+        let sizes = &self.graph.type_of(operands[0]).dims;
+        let kept: Vec<usize> =
+            axes.iter().zip(sizes).filter(|(_, size)| **size != Dim::ONE).map(|(&axis, _)| axis).collect();
+        let outer: Vec<usize> = (0..dims.len()).filter(|&axis| dims[axis] != Dim::ONE).take(kept.len()).collect();
+        kept != outer
+    }
+
+    fn is_exclusive(&self, value: Value, root: Value, is_root: bool, taken: &HashMap<NodeId, bool>) -> bool {
+        if value == root && !is_root {
+            // The part of a concatenation or padding: its one user is the root that is being written.
+            return self.graph.use_count(value) == 1;
+        }
+        !self.graph.results().contains(&value)
+            && self.graph.users(value).iter().all(|(user, _)| taken.get(user) == Some(&true))
+    }
+
+    /// About how many instructions it takes to compute an element from what lies in memory; above [`CHEAP`] it is not
+    /// counted further.
+    fn cost(&self, value: Value) -> usize {
+        let graph = self.graph;
+        let mut cost = 0;
+        let mut loads = 0;
+        let mut pending = vec![value];
+        while let Some(value) = pending.pop() {
+            let node = graph.node(value.node);
+            match node.op() {
+                Some(op) if is_constant_like(op) && is_inline_constant(op) => continue,
+                Some(Op::Elementwise(op)) if !self.is_materialized(value) => cost += instruction_count(op),
+                Some(Op::Shape(_)) if !self.is_materialized(value) => {}
+                _ => {
+                    loads += 1;
+                    continue;
+                }
+            }
+            if cost > CHEAP || loads > 1 {
+                return CHEAP + 1;
+            }
+            pending.extend(node.operands());
+        }
+        if loads > 1 { CHEAP + 1 } else { cost }
+    }
+}
+
+/// The value whose dense memory a value lies in, going through reshapes.
+pub(crate) fn dense_source(graph: &Graph, value: Value) -> Value {
+    match graph.op_of(value) {
+        Some(Op::Shape(ShapeOp::Reshape { .. })) => dense_source(graph, graph.node(value.node).operands()[0]),
+        _ => value,
+    }
+}
+
+/// Ops whose values always lie in memory.
+fn is_materialized_op(op: &Op) -> bool {
+    matches!(op, Op::Shape(ShapeOp::Concatenate { .. } | ShapeOp::Pad { .. } | ShapeOp::Constant(_)))
+}
+
+fn is_constant_like(op: &Op) -> bool {
+    matches!(op, Op::Shape(ShapeOp::Constant(_) | ShapeOp::Iota { .. } | ShapeOp::DimensionSize { .. }))
+}
+
+/// Constants that stand in the code.
+fn is_inline_constant(op: &Op) -> bool {
+    match op {
+        Op::Shape(ShapeOp::Constant(array)) => array.len() == 1,
+        _ => true,
+    }
+}
+
+/// About how many instructions an elementwise op takes; many for elementary functions and divisions.
+fn instruction_count(op: &ElementwiseOp) -> usize {
+    const MANY: usize = CHEAP + 1;
+    match op {
+        ElementwiseOp::Unary(
+            UnaryOp::Abs
+            | UnaryOp::Ceil
+            | UnaryOp::Floor
+            | UnaryOp::IsFinite
+            | UnaryOp::Negate
+            | UnaryOp::Not
+            | UnaryOp::RoundNearestEven,
+        ) => 1,
+        ElementwiseOp::Unary(_) => MANY,
+        ElementwiseOp::Binary(
+            BinaryOp::Add
+            | BinaryOp::And
+            | BinaryOp::Maximum
+            | BinaryOp::Minimum
+            | BinaryOp::Multiply
+            | BinaryOp::Or
+            | BinaryOp::Subtract
+            | BinaryOp::Xor,
+        ) => 1,
+        ElementwiseOp::Binary(_) => MANY,
+        ElementwiseOp::Compare(_) | ElementwiseOp::Select | ElementwiseOp::Convert(_) => 1,
+        ElementwiseOp::Clamp => 2,
+    }
+}

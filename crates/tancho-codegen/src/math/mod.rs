@@ -1,0 +1,286 @@
+//! Elementwise ops as instructions of a body: the one definition of each, for all emitters.
+//!
+//! Elementary functions become straight-line code of IEEE 754 arithmetic, comparisons, and bit operations: a range
+//! reduction, a polynomial, and the way back. What the expansions have in common:
+//!
+//! - Polynomials approximate with the least largest *relative* error of the function's result. Their coefficients come from
+//!   a Remez exchange in 200 bits; they are rounded to the dtype one after another, from the lowest power, the others fitted
+//!   anew after each rounding.
+//! - [`polynomial`] evaluates with fused multiply-adds in two or four chains, so that processors overlap them.
+//! - `select(gt(a, b), a, b)` and `select(lt(a, b), a, b)` stand for a maximum and a minimum where NaN is to pass: with a NaN
+//!   they give `b`, which is what the x86 instructions `max` and `min` of `a` and `b` give in one step.
+//! - `x + 1.5·2⁵²` (in f32 `1.5·2²³`) rounds `x` to an integer and leaves it in the low bits of the sum, for shifts to make
+//!   a power of two of it.
+//! - Only rare arguments lead to a [`Call`](crate::kernel::body::Instruction::Call).
+//!
+//! Zeros keep their sign, and infinities, NaN and subnormal numbers have the results of IEEE 754 and C99. [`BOUNDS`] has the
+//! largest errors.
+
+mod simple;
+mod exponential;
+mod hyperbolic;
+mod logarithm;
+mod error_function;
+mod trigonometric;
+mod arctangent;
+mod roots;
+mod power;
+mod remainder;
+
+use tancho_ir::ops::{BinaryOp, Comparison, UnaryOp};
+use tancho_tensor::DType;
+
+use crate::kernel::body::{Binary, Body, Scalar, Unary};
+
+pub use arctangent::atan2;
+pub use error_function::erf;
+pub use exponential::{exponential, exponential_minus_one};
+pub use hyperbolic::{logistic, tanh};
+pub use logarithm::{log, log_plus_one};
+pub use power::{integer_power, power};
+pub use remainder::remainder;
+pub use roots::{cbrt, rsqrt};
+pub use simple::{clamp, expand_compare, expand_convert, is_finite, round_nearest_afz, sign};
+pub use trigonometric::{cosine, sine, tan};
+
+/// The largest errors of the functions that are not correctly rounded, by op name and dtype, in units in the last place of
+/// the exact result (half a unit is correct rounding).
+///
+/// The f32 functions of one argument were measured with all 2³² arguments, the others with samples; the tests hold them.
+pub const BOUNDS: &[(&str, DType, f64)] = &[
+    ("atan2", DType::F32, 2.0),
+    ("atan2", DType::F64, 2.0),
+    ("cbrt", DType::F32, 2.0),
+    ("cbrt", DType::F64, 2.0),
+    ("cosine", DType::F32, 2.0),
+    ("cosine", DType::F64, 2.0),
+    ("erf", DType::F32, 2.0),
+    ("erf", DType::F64, 2.0),
+    ("exponential", DType::F32, 2.0),
+    ("exponential", DType::F64, 2.0),
+    ("exponential_minus_one", DType::F32, 2.0),
+    ("exponential_minus_one", DType::F64, 2.0),
+    ("log", DType::F32, 2.0),
+    ("log", DType::F64, 2.0),
+    ("log_plus_one", DType::F32, 2.0),
+    ("log_plus_one", DType::F64, 2.0),
+    ("logistic", DType::F32, 2.0),
+    ("logistic", DType::F64, 2.0),
+    ("power", DType::F32, 2.0),
+    ("power", DType::F64, 4.0),
+    ("rsqrt", DType::F32, 2.0),
+    ("rsqrt", DType::F64, 2.0),
+    ("sine", DType::F32, 2.0),
+    ("sine", DType::F64, 2.0),
+    ("tan", DType::F32, 2.0),
+    ("tan", DType::F64, 2.0),
+    ("tanh", DType::F32, 2.0),
+    ("tanh", DType::F64, 2.0),
+];
+
+/// The bound of an op in [`BOUNDS`]; 0.5 (correctly rounded, or exact) for an op that is not there.
+pub fn error_bound(name: &str, dtype: DType) -> f64 {
+    BOUNDS.iter().find(|bound| bound.0 == name && bound.1 == dtype).map_or(0.5, |bound| bound.2)
+}
+
+/// Adds a unary op to a body.
+///
+/// # Panics
+/// The op does not take the operand's dtype.
+pub fn expand_unary(body: &mut Body, op: UnaryOp, x: Scalar) -> Scalar {
+    let dtype = body.dtype(x);
+    assert!(op.accepts(dtype), "{} does not take {dtype}", op.name());
+    match op {
+        UnaryOp::Abs => body.unary(Unary::Abs, x),
+        UnaryOp::Cbrt => cbrt(body, x),
+        UnaryOp::Ceil => body.unary(Unary::Ceil, x),
+        UnaryOp::Cosine => cosine(body, x),
+        UnaryOp::CountLeadingZeros => body.unary(Unary::CountLeadingZeros, x),
+        UnaryOp::Erf => erf(body, x),
+        UnaryOp::Exponential => exponential(body, x),
+        UnaryOp::ExponentialMinusOne => exponential_minus_one(body, x),
+        UnaryOp::Floor => body.unary(Unary::Floor, x),
+        UnaryOp::IsFinite => is_finite(body, x),
+        UnaryOp::Log => log(body, x),
+        UnaryOp::LogPlusOne => log_plus_one(body, x),
+        UnaryOp::Logistic => logistic(body, x),
+        UnaryOp::Negate => body.unary(Unary::Negate, x),
+        UnaryOp::Not => body.unary(Unary::Not, x),
+        UnaryOp::Popcnt => body.unary(Unary::PopulationCount, x),
+        UnaryOp::RoundNearestAfz => round_nearest_afz(body, x),
+        UnaryOp::RoundNearestEven => body.unary(Unary::Nearest, x),
+        UnaryOp::Rsqrt => rsqrt(body, x),
+        UnaryOp::Sign => sign(body, x),
+        UnaryOp::Sine => sine(body, x),
+        UnaryOp::Sqrt => body.unary(Unary::Sqrt, x),
+        UnaryOp::Tan => tan(body, x),
+        UnaryOp::Tanh => tanh(body, x),
+    }
+}
+
+/// Adds a binary op to a body.
+///
+/// # Panics
+/// The op does not take the operands' dtype, or they have two.
+pub fn expand_binary(body: &mut Body, op: BinaryOp, x: Scalar, y: Scalar) -> Scalar {
+    let dtype = body.dtype(x);
+    assert!(op.accepts(dtype), "{} does not take {dtype}", op.name());
+    assert_eq!(dtype, body.dtype(y), "{} takes operands of one dtype", op.name());
+    let is_bool = dtype == DType::Bool;
+    let operation = match op {
+        BinaryOp::Add | BinaryOp::Maximum if is_bool => Binary::Or,
+        BinaryOp::Multiply | BinaryOp::Minimum if is_bool => Binary::And,
+        BinaryOp::Add => Binary::Add,
+        BinaryOp::And => Binary::And,
+        BinaryOp::Atan2 => return atan2(body, x, y),
+        BinaryOp::Divide => Binary::Divide,
+        BinaryOp::Maximum => Binary::Maximum,
+        BinaryOp::Minimum => Binary::Minimum,
+        BinaryOp::Multiply => Binary::Multiply,
+        BinaryOp::Or => Binary::Or,
+        BinaryOp::Power if dtype.is_float() => return power(body, x, y),
+        BinaryOp::Power => return integer_power(body, x, y),
+        BinaryOp::Remainder if dtype.is_float() => return remainder(body, x, y),
+        BinaryOp::Remainder => Binary::Remainder,
+        BinaryOp::ShiftLeft => Binary::ShiftLeft,
+        BinaryOp::ShiftRightArithmetic => Binary::ShiftRightArithmetic,
+        BinaryOp::ShiftRightLogical => Binary::ShiftRightLogical,
+        BinaryOp::Subtract => Binary::Subtract,
+        BinaryOp::Xor => Binary::Xor,
+    };
+    body.binary(operation, x, y)
+}
+
+/// How a floating dtype is laid out.
+#[derive(Clone, Copy)]
+struct Format {
+    /// The signed integer dtype of the same size.
+    integer: DType,
+    /// The bits of the fraction that are stored.
+    fraction_bits: i64,
+    /// The exponent field of 1.
+    bias: i64,
+    /// The bits of −0.
+    sign: i64,
+    /// `1.5·2ᶠʳᵃᶜᵗⁱᵒⁿ ᵇⁱᵗˢ`, to which a small number is added to round it to an integer.
+    round: f64,
+}
+
+/// # Panics
+/// The dtype is no float.
+fn format(dtype: DType) -> Format {
+    match dtype {
+        DType::F32 => Format {
+            integer: DType::I32,
+            fraction_bits: 23,
+            bias: 127,
+            sign: i64::from(i32::MIN),
+            round: 12_582_912.0,
+        },
+        DType::F64 => Format {
+            integer: DType::I64,
+            fraction_bits: 52,
+            bias: 1023,
+            sign: i64::MIN,
+            round: 6_755_399_441_055_744.0,
+        },
+        other => panic!("{other} is not a floating dtype"),
+    }
+}
+
+/// The bits of a float as a signed integer.
+fn bits(body: &mut Body, x: Scalar) -> Scalar {
+    let integer = format(body.dtype(x)).integer;
+    body.bitcast(x, integer)
+}
+
+/// `x op constant`, for integers.
+fn with_integer(body: &mut Body, operation: Binary, x: Scalar, constant: i64) -> Scalar {
+    let constant = body.integer(constant, body.dtype(x));
+    body.binary(operation, x, constant)
+}
+
+/// `x op constant`, for floats.
+fn with_float(body: &mut Body, operation: Binary, x: Scalar, constant: f64) -> Scalar {
+    let constant = body.float(constant, body.dtype(x));
+    body.binary(operation, x, constant)
+}
+
+/// `x·y + constant`.
+fn fma_constant(body: &mut Body, x: Scalar, y: Scalar, constant: f64) -> Scalar {
+    let constant = body.float(constant, body.dtype(x));
+    body.fma(x, y, constant)
+}
+
+/// `x·constant + y`.
+fn fma_by_constant(body: &mut Body, x: Scalar, constant: f64, y: Scalar) -> Scalar {
+    let constant = body.float(constant, body.dtype(x));
+    body.fma(x, constant, y)
+}
+
+/// The larger one of a bound and `x`, and NaN if `x` is.
+fn at_least(body: &mut Body, x: Scalar, bound: f64) -> Scalar {
+    let bound = body.float(bound, body.dtype(x));
+    let above = body.compare(Comparison::Gt, bound, x);
+    body.select(above, bound, x)
+}
+
+/// The smaller one of a bound and `x`, and NaN if `x` is.
+fn at_most(body: &mut Body, x: Scalar, bound: f64) -> Scalar {
+    let bound = body.float(bound, body.dtype(x));
+    let below = body.compare(Comparison::Lt, bound, x);
+    body.select(below, bound, x)
+}
+
+/// The sign bit of `x`, alone, as an integer.
+fn sign_bit(body: &mut Body, x: Scalar) -> Scalar {
+    let sign = format(body.dtype(x)).sign;
+    let bits = bits(body, x);
+    with_integer(body, Binary::And, bits, sign)
+}
+
+/// A value whose sign bit is zero, with a sign bit.
+fn with_sign(body: &mut Body, magnitude: Scalar, sign_bit: Scalar) -> Scalar {
+    combine_sign(body, Binary::Or, magnitude, sign_bit)
+}
+
+/// A value with its sign flipped where a sign bit is one.
+fn flip_sign(body: &mut Body, x: Scalar, sign_bit: Scalar) -> Scalar {
+    combine_sign(body, Binary::Xor, x, sign_bit)
+}
+
+fn combine_sign(body: &mut Body, operation: Binary, x: Scalar, sign_bit: Scalar) -> Scalar {
+    let dtype = body.dtype(x);
+    let bits = bits(body, x);
+    let signed = body.binary(operation, bits, sign_bit);
+    body.bitcast(signed, dtype)
+}
+
+/// `c₀ + c₁x + c₂x² + …`, in one chain of fused multiply-adds up to four coefficients, in two (of x²) up to ten, else in
+/// four (of x⁴).
+fn polynomial(body: &mut Body, x: Scalar, coefficients: &[f64]) -> Scalar {
+    let chains = match coefficients.len() {
+        0..=4 => 1,
+        5..=10 => 2,
+        _ => 4,
+    };
+    polynomial_in_chains(body, x, coefficients, chains)
+}
+
+/// Splits into the even and the odd powers, until there are as many chains as wanted.
+fn polynomial_in_chains(body: &mut Body, x: Scalar, coefficients: &[f64], chains: usize) -> Scalar {
+    if chains > 1 {
+        let even: Vec<f64> = coefficients.iter().copied().step_by(2).collect();
+        let odd: Vec<f64> = coefficients.iter().copied().skip(1).step_by(2).collect();
+        let square = body.multiply(x, x);
+        let even = polynomial_in_chains(body, square, &even, chains / 2);
+        let odd = polynomial_in_chains(body, square, &odd, chains / 2);
+        return body.fma(odd, x, even);
+    }
+    let (last, others) = coefficients.split_last().expect("a polynomial has coefficients");
+    let mut value = body.float(*last, body.dtype(x));
+    for &coefficient in others.iter().rev() {
+        value = fma_constant(body, value, x, coefficient);
+    }
+    value
+}

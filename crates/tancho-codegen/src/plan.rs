@@ -1,0 +1,475 @@
+//! A plan: a compiled graph made ready for sizes that are known.
+//!
+//! 1. Every size, stride and offset is evaluated.
+//! 2. Temporaries get places in one arena: each is placed when the first launch writes it, in the lowest gap that is free
+//!    until the last launch that reads it. Behind them lies the scratch memory of the threads.
+//! 3. Each launch becomes steps with pointers relative to a base (an argument, an output, the arena, or fixed memory), an
+//!    argument block, and a number of tiles. The tiles depend on the sizes alone, never on the threads.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use tancho_ir::{Bindings, Dim};
+use tancho_kernels::{ElementType, Isa, Matmul};
+use tancho_tensor::{ALIGNMENT, AllocError, Allocation, Array, Buffer, DType, Shape};
+
+use crate::compiled::Compiled;
+use crate::kernel::{AccessMap, Form};
+use crate::program::{BufferId, LoopLaunch, Launch, MatrixView, Memory, Operand, ProductLaunch, ProductOutput};
+use crate::step::{Epilogue, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step, Tiles};
+
+/// Why a plan could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    #[error("the size {0} cannot be computed or is negative")]
+    Size(Dim),
+    #[error("a tensor {0} has more elements than memory can hold")]
+    TooLarge(Shape),
+    #[error(transparent)]
+    Alloc(#[from] AllocError),
+}
+
+/// Steps over memory of known sizes.
+pub struct Plan {
+    pub(crate) steps: Vec<Step>,
+    /// The bytes of each output, in order.
+    pub output_bytes: SmallVec<[usize; 2]>,
+    pub results: SmallVec<[PlannedResult; 2]>,
+    /// Bytes of the arena without the scratch memory.
+    pub(crate) temporary_bytes: usize,
+    /// Bytes of scratch memory for each thread.
+    pub(crate) scratch_bytes: usize,
+    /// Arguments whose memory may be taken for an output when nobody else holds it: (argument, output).
+    pub donations: SmallVec<[(usize, usize); 2]>,
+    /// The dtype and the bytes of each argument.
+    pub(crate) parameters: SmallVec<[(DType, usize); 8]>,
+    /// Whether a step has several tiles.
+    pub(crate) parallel: bool,
+    /// Keeps code and constants alive while the plan is.
+    _compiled: Arc<Compiled>,
+    _packed: Vec<Buffer>,
+}
+
+/// Where a result of the graph is found after a run.
+#[derive(Clone, Debug)]
+pub struct PlannedResult {
+    pub source: ResultSource,
+    pub dtype: DType,
+    pub shape: Shape,
+}
+
+#[derive(Clone, Debug)]
+pub enum ResultSource {
+    Output(usize),
+    Argument(usize),
+    Constant(Buffer),
+}
+
+impl Plan {
+    /// The bytes of the arena for a number of threads.
+    pub fn arena_bytes(&self, threads: usize) -> usize {
+        self.temporary_bytes + threads * self.scratch_bytes
+    }
+
+    /// The number of steps.
+    pub fn step_count(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+impl Compiled {
+    /// Makes a plan for the sizes of a call.
+    ///
+    /// # Errors
+    /// A size leaves its range, a tensor is too large, or memory for a packed constant is short.
+    pub fn plan(self: &Arc<Self>, bindings: &Bindings) -> Result<Plan, PlanError> {
+        let mut planner = Planner::new(self, bindings)?;
+        for (index, launch) in self.program.launches.iter().enumerate() {
+            planner.place_temporaries(index, launch)?;
+            match launch {
+                Launch::Loop(launch) => planner.plan_loop(index, launch)?,
+                Launch::Product(product) => planner.plan_product(index, product)?,
+            }
+            planner.free_temporaries(index);
+        }
+        planner.finish()
+    }
+}
+
+struct Planner<'c> {
+    compiled: &'c Arc<Compiled>,
+    bindings: &'c Bindings,
+    shapes: Vec<Shape>,
+    /// The place of each buffer, where it has one by now.
+    places: Vec<Option<Pointer>>,
+    /// The last launch that uses each buffer.
+    last_use: Vec<usize>,
+    arena: Arena,
+    steps: Vec<Step>,
+    scratch_bytes: usize,
+    packed: Vec<Buffer>,
+}
+
+impl<'c> Planner<'c> {
+    fn new(compiled: &'c Arc<Compiled>, bindings: &'c Bindings) -> Result<Self, PlanError> {
+        let program = &compiled.program;
+        let mut shapes = Vec::with_capacity(program.buffers.len());
+        let mut places = Vec::with_capacity(program.buffers.len());
+        for buffer in &program.buffers {
+            let shape = shape_of(&buffer.of, bindings)?;
+            shapes.push(shape);
+            places.push(match &buffer.memory {
+                Memory::Argument(position) => Some(Pointer::argument(*position)),
+                Memory::Output(position) => Some(Pointer::output(*position)),
+                Memory::Constant(array) => Some(Pointer::fixed(array.buffer().as_ptr())),
+                Memory::Temporary => None,
+            });
+        }
+        let mut last_use = vec![0; program.buffers.len()];
+        for (index, launch) in program.launches.iter().enumerate() {
+            launch.reads().into_iter().chain(launch.writes()).for_each(|buffer| last_use[buffer.index()] = index);
+        }
+        Ok(Planner {
+            compiled,
+            bindings,
+            shapes,
+            places,
+            last_use,
+            arena: Arena::default(),
+            steps: Vec::with_capacity(program.launches.len()),
+            scratch_bytes: 0,
+            packed: Vec::new(),
+        })
+    }
+
+    fn evaluate(&self, dim: &Dim) -> Result<i64, PlanError> {
+        self.bindings.evaluate(dim).ok_or_else(|| PlanError::Size(dim.clone()))
+    }
+
+    fn size(&self, dim: &Dim) -> Result<usize, PlanError> {
+        usize::try_from(self.evaluate(dim)?).map_err(|_| PlanError::Size(dim.clone()))
+    }
+
+    fn bytes_of(&self, buffer: BufferId) -> usize {
+        self.shapes[buffer.index()].iter().product::<usize>() * self.compiled.program.buffers[buffer.index()].of.dtype.size()
+    }
+
+    fn place_temporaries(&mut self, _index: usize, launch: &Launch) -> Result<(), PlanError> {
+        for buffer in launch.writes() {
+            if self.places[buffer.index()].is_none() {
+                let offset = self.arena.take(self.bytes_of(buffer));
+                self.places[buffer.index()] = Some(Pointer::arena(offset));
+            }
+        }
+        Ok(())
+    }
+
+    fn free_temporaries(&mut self, index: usize) {
+        for (buffer, info) in self.compiled.program.buffers.iter().enumerate() {
+            if matches!(info.memory, Memory::Temporary)
+                && self.last_use[buffer] == index
+                && let Some(place) = self.places[buffer]
+            {
+                self.arena.give_back(place.offset as usize, self.bytes_of(BufferId(buffer as u32)));
+            }
+        }
+    }
+
+    fn pointer(&self, operand: &Operand, dtype: DType) -> Result<Pointer, PlanError> {
+        let place = self.places[operand.buffer.index()].expect("launches write buffers before they read them");
+        let offset = self.evaluate(&operand.offset)? as isize;
+        Ok(place.advanced(offset.wrapping_mul(dtype.size() as isize)))
+    }
+
+    /// The pointers and the argument block of a kernel; a tile's pointer is null and its stride 0.
+    fn operands(&self, launch: &LoopLaunch) -> Result<(Box<[Pointer]>, Box<[i64]>), PlanError> {
+        let mut pointers = Vec::with_capacity(launch.operands.len());
+        for (operand, access) in launch.operands.iter().zip(launch.kernel.accesses()) {
+            pointers.push(match access.map {
+                AccessMap::Strides(_) => self.pointer(operand, access.dtype)?,
+                AccessMap::Tile => Pointer::fixed(std::ptr::null()),
+            });
+        }
+        let arguments = launch.arguments.iter().map(|dim| self.evaluate(dim)).collect::<Result<_, _>>()?;
+        Ok((pointers.into(), arguments))
+    }
+
+    fn plan_loop(&mut self, index: usize, launch: &LoopLaunch) -> Result<(), PlanError> {
+        let kernel = &launch.kernel;
+        let (pointers, arguments) = self.operands(launch)?;
+        let rows: i64 = arguments[..kernel.outer].iter().product();
+        let inner = arguments[kernel.inner()];
+        let steps = if kernel.form == Form::Column { arguments[kernel.outer] } else { 1 };
+        let writes_empty_rows = kernel.form == Form::Row && rows > 0;
+        if rows <= 0 || (inner <= 0 && !writes_empty_rows) {
+            return Ok(());
+        }
+        let work = (kernel.body.len() as i64).max(4).saturating_mul(steps.max(1));
+        let tiles = Tiles::of_loop(kernel.form, rows, inner, work);
+        let scratch = kernel.scratch_bytes(tiles.inner_per_tile.max(0) as usize);
+        self.scratch_bytes = self.scratch_bytes.max(scratch.next_multiple_of(ALIGNMENT));
+        let code = self.compiled.codes[index].as_ref().expect("a loop has code");
+        self.steps.push(Step::Loop(LoopStep { function: code.function(), pointers, arguments, tiles }));
+        Ok(())
+    }
+
+    fn plan_product(&mut self, index: usize, product: &ProductLaunch) -> Result<(), PlanError> {
+        let (m, n, k) = (self.size(&product.m)?, self.size(&product.n)?, self.size(&product.k)?);
+        let mut batch: SmallVec<[usize; 2]> = SmallVec::new();
+        for size in &product.batch {
+            batch.push(self.size(size)?);
+        }
+        let batches: usize = batch.iter().product();
+        if m == 0 || n == 0 || batches == 0 {
+            return Ok(());
+        }
+        let matmul = tancho_kernels::matmul(element_type(product.dtype), Isa::detect());
+        let lhs = self.matrix(&product.lhs, product.dtype)?;
+        let rhs = self.matrix(&product.rhs, product.dtype)?;
+        let (rhs, pack_bytes) = self.plan_rhs(index, product, matmul, rhs, [m, n, k], &batch)?;
+        let (output, epilogue) = match &product.output {
+            ProductOutput::Buffer(buffer) => (self.places[buffer.index()].expect("the output has a place"), None),
+            ProductOutput::Epilogue(launch) => {
+                let (pointers, arguments) = self.operands(launch)?;
+                let kernel = &launch.kernel;
+                let tile = kernel.loads.iter().position(|load| load.map == AccessMap::Tile).expect("an epilogue has a tile");
+                let before = kernel.loads[..tile].iter().map(|load| load.argument_count()).sum::<usize>();
+                let code = self.compiled.codes[index].as_ref().expect("an epilogue has code");
+                let epilogue = Epilogue {
+                    function: code.function(),
+                    pointers,
+                    arguments,
+                    tile,
+                    tile_argument: kernel.rank() + before,
+                    element_size: product.dtype.size(),
+                };
+                (Pointer::fixed(std::ptr::null()), Some(epilogue))
+            }
+        };
+        let scratch = matmul.scratch_len(m, n, k);
+        self.scratch_bytes = self.scratch_bytes.max(scratch.next_multiple_of(ALIGNMENT));
+        self.steps.push(Step::Product(ProductStep {
+            matmul,
+            m,
+            n,
+            k,
+            batch,
+            lhs,
+            rhs,
+            output,
+            output_batch_bytes: m * n * product.dtype.size(),
+            epilogue,
+            tiles_per_batch: matmul.tile_count(m, n, k),
+            tiles: matmul.tile_count(m, n, k) * batches,
+        }));
+        if let Some((offset, bytes)) = pack_bytes {
+            self.arena.give_back(offset, bytes);
+        }
+        Ok(())
+    }
+
+    fn matrix(&self, view: &MatrixView, dtype: DType) -> Result<MatrixOperand, PlanError> {
+        let mut batch_strides = SmallVec::new();
+        for stride in &view.batch_strides {
+            batch_strides.push(self.evaluate(stride)? as isize * dtype.size() as isize);
+        }
+        Ok(MatrixOperand {
+            pointer: self.pointer(&view.operand, dtype)?,
+            batch_strides,
+            row_stride: self.evaluate(&view.row_stride)? as isize,
+            column_stride: self.evaluate(&view.column_stride)? as isize,
+        })
+    }
+
+    /// How the product reads its right operand: packed once if it is constant, packed in a step before, or as it is.
+    #[allow(clippy::type_complexity)]
+    fn plan_rhs(
+        &mut self,
+        index: usize,
+        product: &ProductLaunch,
+        matmul: &'static Matmul,
+        rhs: MatrixOperand,
+        [m, n, k]: [usize; 3],
+        batch: &[usize],
+    ) -> Result<(RhsOperand, Option<(usize, usize)>), PlanError> {
+        let shared = rhs.batch_strides.iter().all(|&stride| stride == 0);
+        let batches: usize = batch.iter().product();
+        let matrices = if shared { 1 } else { batches };
+        let matrix_bytes = (matmul.packed_rhs_len(k, n) * product.dtype.size()).next_multiple_of(ALIGNMENT);
+        let bytes = matrix_bytes * matrices;
+        let step = |target: Pointer| PackStep {
+            matmul,
+            n,
+            k,
+            batch: if shared { SmallVec::new() } else { SmallVec::from_slice(batch) },
+            rhs: rhs.clone(),
+            target,
+            matrix_bytes,
+            panels: matmul.rhs_panels(n),
+            tiles: matmul.rhs_panels(n) * matrices,
+        };
+        let packed_stride = if shared { 0 } else { matrix_bytes };
+        let memory = &self.compiled.program.buffers[product.rhs.operand.buffer.index()].memory;
+        if let Memory::Constant(_) = memory {
+            let buffer = self.compiled.packed[index].get_or_init(|| step(Pointer::fixed(std::ptr::null())).pack_now(bytes));
+            let buffer = buffer.clone()?;
+            let pointer = Pointer::fixed(buffer.as_ptr());
+            self.packed.push(buffer);
+            return Ok((RhsOperand::Packed { pointer, matrix_bytes: packed_stride }, None));
+        }
+        let matrix = tancho_kernels::Matrix {
+            pointer: std::ptr::null(),
+            row_stride: rhs.row_stride,
+            column_stride: rhs.column_stride,
+        };
+        if matmul.prefers_unpacked(m, n, k, &matrix) {
+            return Ok((RhsOperand::Unpacked(rhs), None));
+        }
+        let offset = self.arena.take(bytes);
+        let pointer = Pointer::arena(offset);
+        self.steps.push(Step::Pack(step(pointer)));
+        Ok((RhsOperand::Packed { pointer, matrix_bytes: packed_stride }, Some((offset, bytes))))
+    }
+
+    fn finish(self) -> Result<Plan, PlanError> {
+        let program = &self.compiled.program;
+        let mut output_bytes: SmallVec<[usize; 2]> = SmallVec::from_elem(0, program.outputs);
+        for (index, buffer) in program.buffers.iter().enumerate() {
+            if let Memory::Output(position) = buffer.memory {
+                output_bytes[position] = self.bytes_of(BufferId(index as u32));
+            }
+        }
+        let mut results = SmallVec::new();
+        for (buffer, of) in &program.results {
+            let shape = shape_of(of, self.bindings)?;
+            let source = match &program.buffers[buffer.index()].memory {
+                Memory::Output(position) => ResultSource::Output(*position),
+                Memory::Argument(position) => ResultSource::Argument(*position),
+                Memory::Constant(array) => ResultSource::Constant(Array::buffer(array).clone()),
+                Memory::Temporary => unreachable!("results are outputs"),
+            };
+            results.push(PlannedResult { source, dtype: of.dtype, shape });
+        }
+        let donations = crate::donate::donations(program, self.bindings);
+        let mut parameters = SmallVec::new();
+        for parameter in &program.parameters {
+            let shape = shape_of(parameter, self.bindings)?;
+            parameters.push((parameter.dtype, shape.iter().product::<usize>() * parameter.dtype.size()));
+        }
+        let parallel = self.steps.iter().any(|step| step.tiles() > 1);
+        Ok(Plan {
+            steps: self.steps,
+            parameters,
+            parallel,
+            output_bytes,
+            results,
+            temporary_bytes: self.arena.high.next_multiple_of(ALIGNMENT),
+            scratch_bytes: self.scratch_bytes,
+            donations,
+            _compiled: self.compiled.clone(),
+            _packed: self.packed,
+        })
+    }
+}
+
+fn shape_of(of: &tancho_ir::TensorType, bindings: &Bindings) -> Result<Shape, PlanError> {
+    let mut sizes: SmallVec<[usize; 6]> = SmallVec::new();
+    for dim in &of.dims {
+        let size = bindings.evaluate(dim).and_then(|size| usize::try_from(size).ok());
+        sizes.push(size.ok_or_else(|| PlanError::Size(dim.clone()))?);
+    }
+    let shape = Shape::new(&sizes);
+    match shape.elements() {
+        Some(_) => Ok(shape),
+        None => Err(PlanError::TooLarge(shape)),
+    }
+}
+
+/// # Panics
+/// The dtype is `bool`, which products do not take.
+fn element_type(dtype: DType) -> ElementType {
+    match dtype {
+        DType::F32 => ElementType::F32,
+        DType::F64 => ElementType::F64,
+        DType::I8 => ElementType::I8,
+        DType::I16 => ElementType::I16,
+        DType::I32 => ElementType::I32,
+        DType::I64 => ElementType::I64,
+        DType::U8 => ElementType::U8,
+        DType::U16 => ElementType::U16,
+        DType::U32 => ElementType::U32,
+        DType::U64 => ElementType::U64,
+        DType::Bool => panic!("products of bool have no type"),
+    }
+}
+
+/// Gaps in one piece of memory, by offset; lowest first.
+#[derive(Default)]
+struct Arena {
+    /// Disjoint and not adjacent, sorted: (offset, bytes).
+    gaps: Vec<(usize, usize)>,
+    high: usize,
+}
+
+impl Arena {
+    fn take(&mut self, bytes: usize) -> usize {
+        let bytes = bytes.max(1).next_multiple_of(ALIGNMENT);
+        if let Some(index) = self.gaps.iter().position(|&(_, size)| size >= bytes) {
+            let (offset, size) = self.gaps[index];
+            if size == bytes {
+                self.gaps.remove(index);
+            } else {
+                self.gaps[index] = (offset + bytes, size - bytes);
+            }
+            return offset;
+        }
+        // The last gap grows where it reaches the end.
+        if let Some(&(offset, size)) = self.gaps.last()
+            && offset + size == self.high
+        {
+            self.gaps.pop();
+            self.high = offset + bytes;
+            return offset;
+        }
+        self.high += bytes;
+        self.high - bytes
+    }
+
+    fn give_back(&mut self, offset: usize, bytes: usize) {
+        let bytes = bytes.max(1).next_multiple_of(ALIGNMENT);
+        let index = self.gaps.partition_point(|&(start, _)| start < offset);
+        self.gaps.insert(index, (offset, bytes));
+        if index + 1 < self.gaps.len() && offset + bytes == self.gaps[index + 1].0 {
+            self.gaps[index].1 += self.gaps.remove(index + 1).1;
+        }
+        if index > 0 && self.gaps[index - 1].0 + self.gaps[index - 1].1 == offset {
+            self.gaps[index - 1].1 += self.gaps.remove(index).1;
+        }
+    }
+}
+
+/// Memory of its own for a constant that is packed once.
+impl PackStep {
+    fn pack_now(&self, bytes: usize) -> Result<Buffer, AllocError> {
+        let target = Allocation::zeroed(bytes)?;
+        crate::execute::pack_into(self, &target);
+        Ok(crate::execute::freeze(target))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arena;
+
+    #[test]
+    fn gaps_are_merged_and_taken_again() {
+        let mut arena = Arena::default();
+        let places: Vec<usize> = (0..4).map(|_| arena.take(100)).collect();
+        assert_eq!(places, [0, 128, 256, 384]);
+        arena.give_back(128, 100);
+        arena.give_back(256, 100);
+        assert_eq!(arena.take(200), 128);
+        arena.give_back(384, 100);
+        assert_eq!((arena.take(300), arena.high), (384, 704));
+    }
+}

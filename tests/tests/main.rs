@@ -1,0 +1,6 @@
+//! The tests of the whole, a module for each subject.
+
+mod crates;
+mod filetests;
+mod samples;
+mod text;
