@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use tancho_passes::PIPELINE;
 use tancho_testing::filetest::{run_directory, text_commands};
+use tancho_testing::pass_commands::pass_commands;
 
 #[track_caller]
 fn run(folder: &str) {
-    let commands = text_commands();
+    let commands: Vec<_> = text_commands().into_iter().chain(pass_commands()).collect();
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("filetests").join(folder);
     match run_directory(&directory, &commands) {
         Ok(count) => assert!(count > 0, "no files in {}", directory.display()),
@@ -27,4 +29,15 @@ fn verify() {
 #[test]
 fn infer() {
     run("infer");
+}
+
+/// Each pass has a folder of its name.
+#[test]
+fn passes() {
+    PIPELINE.iter().for_each(|pass| run(pass.name));
+}
+
+#[test]
+fn pipeline() {
+    run("pipeline");
 }

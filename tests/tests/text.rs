@@ -32,16 +32,16 @@ fn damage(text: &str, generator: &mut Generator) -> String {
     let mut text = text.to_owned();
     for _ in 0..1 + generator.below(3) {
         let places: Vec<usize> = text.char_indices().map(|(place, _)| place).chain([text.len()]).collect();
-        let start = *generator.choose(&places);
+        let start = places[generator.below(places.len())];
         let end = (start + generator.below(12)).min(text.len());
         let end = places[places.partition_point(|&place| place < end)];
         match generator.below(4) {
             0 => text.replace_range(start..end, ""),
-            1 => text.replace_range(start..end, generator.choose(&PIECES)),
-            2 => text.insert_str(start, generator.choose(&PIECES)),
+            1 => text.replace_range(start..end, PIECES[generator.below(PIECES.len())]),
+            2 => text.insert_str(start, PIECES[generator.below(PIECES.len())]),
             _ => {
                 let copied = text[start..end].to_owned();
-                text.insert_str(*generator.choose(&places), &copied);
+                text.insert_str(places[generator.below(places.len())], &copied);
             }
         }
     }
@@ -65,8 +65,7 @@ fn damaged_texts_never_panic() {
     let texts = texts();
     let mut generator = Generator::new(2024);
     for _ in 0..20_000 {
-        let text = damage(generator.choose(&texts), &mut generator.clone());
-        generator.next_u64();
+        let text = damage(&texts[generator.below(texts.len())], &mut generator);
         check_any_text(&text);
     }
 }

@@ -5,9 +5,9 @@
 //! ```
 //!
 //! The dictionary has these three keys and no others, so that a reader of them is shorter than what it would take to make
-//! a reader of all of Python's literals safe: it neither nests nor allocates, and it knows the byte at which a header
-//! goes wrong. (The crate `npyz` takes memory for the length that a header claims before it reads on, nests as deep as the
-//! text does, and multiplies sizes unchecked; the tests read what it writes, and it reads what we write.)
+//! a reader of all of Python's literals safe: it does not nest, takes no memory but for the sizes, and knows the byte at
+//! which a header goes wrong. (The crate `npyz` takes memory for the length that a header claims before it reads on, and
+//! multiplies sizes unchecked. The tests read what it writes, and let it read what is written here.)
 
 use std::path::Path;
 
@@ -241,9 +241,14 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// As in a string in double quotes, where single ones need no escape.
+fn escape(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string().replace("\\'", "'")
+}
+
 /// Bytes as quoted text.
 fn describe(bytes: &[u8], nothing: &str) -> String {
-    if bytes.is_empty() { nothing.to_owned() } else { format!("\"{}\"", bytes.escape_ascii()) }
+    if bytes.is_empty() { nothing.to_owned() } else { format!("\"{}\"", escape(bytes)) }
 }
 
 /// An unsupported dtype in words.

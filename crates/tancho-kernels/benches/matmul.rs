@@ -58,7 +58,10 @@ fn main() {
 fn compare<T: Element>(name: &str, dtype: DType, one: T, filter: &[String]) {
     let roof = roof(T::TYPE);
     println!("{name} on {:?}: roof of one thread {roof:.1} GFLOP/s", matmul(T::TYPE, Isa::detect()).isa());
-    println!("{:<28} {:>7} {:>9} {:>9} {:>7} {:>6} {:>6}", "shape", "threads", "GFLOP/s", "peer", "ratio", "roof", "GB/s");
+    println!(
+        "{:<28} {:>7} {:>9} {:>9} {:>7} {:>6} {:>6}",
+        "shape", "threads", "GFLOP/s", "peer", "ratio", "roof", "GB/s"
+    );
     for (m, k, n, form) in SHAPES {
         let suffix = match form {
             Form::Rows => "",
@@ -133,9 +136,7 @@ impl Job<'_> {
                 unsafe { self.kernel.pack_rhs(first..end, rhs, k, n, *target) };
                 self.n_packed.fetch_add(end - first, Ordering::Release);
             }
-            while self.n_packed.load(Ordering::Acquire) < n_panels {
-                std::hint::spin_loop();
-            }
+            wait_until(|| self.n_packed.load(Ordering::Acquire) >= n_panels);
         }
         let n_tiles = self.kernel.tile_count(m, n, k);
         loop {
@@ -147,22 +148,22 @@ impl Job<'_> {
             unsafe { self.kernel.run_tile(tile, &self.problem, scratch) };
             self.n_done.fetch_add(1, Ordering::Release);
         }
-        while self.n_done.load(Ordering::Acquire) < n_tiles {
-            std::hint::spin_loop();
+        wait_until(|| self.n_done.load(Ordering::Acquire) >= n_tiles);
+    }
+}
+
+/// Spins, and lets others run when that takes long: the machine may have no core to spare for the other thread.
+fn wait_until(condition: impl Fn() -> bool) {
+    for n_spins in 0.. {
+        if condition() {
+            return;
         }
+        if n_spins > 10_000 { std::thread::yield_now() } else { std::hint::spin_loop() }
     }
 }
 
 /// The median times of a product, ours and the peer's, in seconds.
-fn times<T: Element>(
-    m: usize,
-    k: usize,
-    n: usize,
-    form: Form,
-    n_threads: usize,
-    dtype: DType,
-    one: T,
-) -> (f64, f64) {
+fn times<T: Element>(m: usize, k: usize, n: usize, form: Form, n_threads: usize, dtype: DType, one: T) -> (f64, f64) {
     let kernel = matmul(T::TYPE, Isa::detect());
     let lhs = Buffer::new(m * k, |_| one);
     let rhs = Buffer::new(k * n, |_| one);
@@ -265,9 +266,7 @@ fn times<T: Element>(
                     current.store(&raw mut job, Ordering::Release);
                 }
                 job.run(scratch[0].pointer());
-                while !current.load(Ordering::Acquire).is_null() {
-                    std::hint::spin_loop();
-                }
+                wait_until(|| current.load(Ordering::Acquire).is_null());
             });
             stop.store(true, Ordering::Release);
             ours

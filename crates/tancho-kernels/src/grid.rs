@@ -12,12 +12,13 @@
 //!
 //! A product with few columns wastes most of a register that holds elements of one row. It is computed as the transposed
 //! product, `out^T = rhs^T * lhs^T`, when that fills the registers better: see [`Orientation::Transposed`]. A product with
-//! one or two rows over an rhs with consecutive columns that is not packed is a stream through rhs: see [`crate::stream`].
+//! few rows over an rhs with consecutive columns that is not packed is a stream through rhs: see [`crate::stream`].
 
 use std::ops::Range;
 
 use crate::element::Element;
 use crate::kernel::Kernel;
+use crate::stream;
 
 /// Which operand's elements lie side by side in a register.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,22 +40,28 @@ pub(crate) struct Grid {
 const WANTED_TILES: usize = 16;
 /// Bytes of one block of a tile's lhs at most.
 const MAX_LHS_BYTES: usize = 132 * 1024;
-const MAX_COLUMNS: usize = 512;
-/// Tiles are not cut smaller than this for the sake of [`WANTED_TILES`].
+
+/// Tiles are not cut smaller than the minima for the sake of [`WANTED_TILES`].
 const MIN_ROWS: usize = 64;
 const MIN_COLUMNS: usize = 128;
+const MAX_COLUMNS: usize = 512;
+/// The same for products with few rows, which are limited by memory: long pieces of the rows of rhs suit it.
+const MIN_STREAM_COLUMNS: usize = 512;
+const MAX_STREAM_COLUMNS: usize = 4096;
 
 impl Grid {
     pub(crate) fn new<K: Kernel>(m: usize, n: usize) -> Self {
-        let max_rows = MAX_LHS_BYTES / (size_of::<K::Element>() * K::Element::K_BLOCK);
         if is_better_transposed::<K>(m, n) {
             let rows = Cut::new(m, K::PANEL, MAX_COLUMNS);
-            let columns = Cut::new(n, n.max(1), n.max(1));
+            let columns = Cut::new(n, n, n);
             return Self { orientation: Orientation::Transposed, rows, columns }.refined(MIN_COLUMNS, n);
         }
+        let (min_columns, max_columns) = match m {
+            0..=stream::MAX_ROWS => (MIN_STREAM_COLUMNS, MAX_STREAM_COLUMNS),
+            _ => (MIN_COLUMNS, MAX_COLUMNS),
+        };
+        let max_rows = MAX_LHS_BYTES / (size_of::<K::Element>() * K::Element::K_BLOCK);
         let rows = Cut::new(m, K::ROWS, max_rows);
-        let max_columns = if m <= 8 { 4096 } else { MAX_COLUMNS };
-        let min_columns = if m <= 8 { 512 } else { MIN_COLUMNS };
         let columns = Cut::new(n, K::PANEL, max_columns);
         Self { orientation: Orientation::Straight, rows, columns }.refined(MIN_ROWS, min_columns)
     }

@@ -187,9 +187,7 @@ const fn table<K: Kernel>(element: ElementType, isa: Isa) -> Matmul {
         grid: Grid::new::<K>,
         scratch_len: tile::scratch_len::<K>,
         // SAFETY (both): the caller of the table's function keeps the kernel's contract.
-        pack_rhs: |panels, rhs, k, n, target| unsafe {
-            K::pack_rhs(panels, Operand::new(rhs), k, n, target.cast())
-        },
+        pack_rhs: |panels, rhs, k, n, target| unsafe { K::pack_rhs(panels, Operand::new(rhs), k, n, target.cast()) },
         run_tile: |tile, problem, scratch| unsafe { K::run_tile(tile, problem, scratch) },
     }
 }

@@ -43,6 +43,8 @@ pub(crate) const fn panels_at_once(rows: usize) -> usize {
 /// # Safety
 /// `panels` holds `k * ROWS` elements of lhs and `PANELS` panels of `k * VECTORS * LANES` elements; `out` is valid for
 /// `ROWS` rows of `PANELS * VECTORS * LANES` elements.
+// Loops over constants with indices unroll before the sums are put in registers; iterators do so too late.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 pub(crate) unsafe fn multiply<V: Vector, const ROWS: usize, const PANELS: usize, const VECTORS: usize>(
     panels: &Panels<V::Element>,

@@ -117,12 +117,7 @@ pub(crate) unsafe fn pack_rhs<K: Kernel>(
 /// # Safety
 /// `rhs` is readable for `k` rows and `n` columns, `target` writable for `k * n.next_multiple_of(LANES)` elements.
 #[inline(always)]
-pub(crate) unsafe fn pack_rhs_block<K: Kernel>(
-    rhs: Operand<K::Element>,
-    k: usize,
-    n: usize,
-    target: *mut K::Element,
-) {
+pub(crate) unsafe fn pack_rhs_block<K: Kernel>(rhs: Operand<K::Element>, k: usize, n: usize, target: *mut K::Element) {
     /// So many panels are packed side by side that one row's part of them spans a few cache lines of the source.
     const GROUP: usize = 4;
     // SAFETY: panels lie side by side within what the caller vouches for.
@@ -155,11 +150,7 @@ pub(crate) unsafe fn pack_rhs_block<K: Kernel>(
 /// # Safety
 /// As [`pack_rhs_block`].
 #[inline(always)]
-unsafe fn copy_panels<K: Kernel, const PANELS: usize>(
-    rhs: Operand<K::Element>,
-    k: usize,
-    target: *mut K::Element,
-) {
+unsafe fn copy_panels<K: Kernel, const PANELS: usize>(rhs: Operand<K::Element>, k: usize, target: *mut K::Element) {
     for p in 0..k {
         // SAFETY: the caller's contract.
         unsafe {

@@ -1,4 +1,4 @@
-//! Products with one or two rows over an rhs that is not packed: the rhs is streamed through once, row by row.
+//! Products with few rows over an rhs that is not packed: the rhs is streamed through once, row by row.
 //!
 //! The sums of a tile's columns are kept in scratch memory, which fits the first-level cache. A few rows of rhs at a time
 //! update them: `sum[j] = fma(lhs[p], rhs[p, j], sum[j])` for `p`, `p + 1`, … in order. Each sum is the chain of the
@@ -10,7 +10,7 @@ use crate::kernel::Kernel;
 use crate::pack::Operand;
 use crate::vector::Vector;
 
-/// The most rows of lhs for which the product is a stream.
+/// The most rows of lhs for which the product is a stream. Beyond, packing pays.
 pub(crate) const MAX_ROWS: usize = 8;
 
 /// Elements of scratch memory for a tile.
@@ -98,6 +98,8 @@ unsafe fn add_all_rows<K: Kernel, const DEPTH: usize>(step: &Step<K::Element>, n
 ///
 /// # Safety
 /// As [`multiply_rows`], for the rows that the step and the parameters name.
+// As in the register tile, loops with indices are what the compiler unrolls in time.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 unsafe fn add_rows<K: Kernel, const ROWS: usize, const DEPTH: usize, const WIDTH: usize>(
     step: &Step<K::Element>,

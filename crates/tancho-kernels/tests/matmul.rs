@@ -223,9 +223,8 @@ fn check_shape<T: Sample>(kernel: &Matmul, shape: [usize; 3], random: &mut Rando
     let [m, n, k] = shape;
     let lhs = Operand::<T>::new(random, m, k);
     let rhs = Operand::<T>::new(random, k, n);
-    let expected: Vec<u64> = (0..m * n)
-        .map(|index| reference_dot(k, |p| lhs.get(index / n, p), |p| rhs.get(p, index % n)).bits())
-        .collect();
+    let expected: Vec<u64> =
+        (0..m * n).map(|index| reference_dot(k, |p| lhs.get(index / n, p), |p| rhs.get(p, index % n)).bits()).collect();
     for (packed, with_epilogue) in [(false, false), (false, true), (true, false), (true, true)] {
         let way = Way { packed, with_epilogue, out_padding: random.below(2) * 3 };
         let actual = product::<T>(kernel, shape, &lhs.matrix(), &rhs.matrix(), random, way);
@@ -353,6 +352,14 @@ fn blocks_of_the_reference_are_added_in_order() {
     // In one chain the small terms would be lost beside the large one of the first block; as a block of their own they
     // are summed first.
     let k = 2 * f32::K_BLOCK;
-    let lhs = |p: usize| if p == 0 { 16_777_216.0f32 } else if p < f32::K_BLOCK { 0.0 } else { 0.5 };
+    let lhs = |p: usize| {
+        if p == 0 {
+            16_777_216.0f32
+        } else if p < f32::K_BLOCK {
+            0.0
+        } else {
+            0.5
+        }
+    };
     assert_eq!(reference_dot(k, lhs, |_| 1.0), 16_777_216.0 + 0.5 * f32::K_BLOCK as f32);
 }

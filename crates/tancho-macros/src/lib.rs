@@ -1,1 +1,28 @@
-//! To come.
+//! The attribute `#[function]` and `#[derive(Tree)]`.
+//!
+//! Use them through the crate `tancho`: what they expand to names its items by the path `::tancho`.
+
+#![forbid(unsafe_code)]
+
+mod function;
+mod tree;
+
+use proc_macro::TokenStream;
+
+/// Makes a traced function of a free function over tensors.
+///
+/// It is called as any other function, with `&x` to lend a tensor and `x` to give it, and has one cache for the whole
+/// program. It returns `Result` of a tree, or tensors, alone or in tuples and arrays, which carry the error of a call
+/// that failed.
+#[proc_macro_attribute]
+pub fn function(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    function::expand(attribute.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Implements `Tree` for a struct whose fields are trees.
+///
+/// The fields are visited in order, under their names. A field that shapes the graph is a `Static`.
+#[proc_macro_derive(Tree)]
+pub fn derive_tree(item: TokenStream) -> TokenStream {
+    tree::expand(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}

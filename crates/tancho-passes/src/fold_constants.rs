@@ -65,7 +65,10 @@ fn fold(graph: &Graph, context: &Context, id: NodeId) -> Option<Vec<Array>> {
             evaluate(graph, context, id, is_array)
         }
         Op::Shape(
-            ShapeOp::Transpose { .. } | ShapeOp::Slice { .. } | ShapeOp::Reverse { .. } | ShapeOp::Concatenate { .. }
+            ShapeOp::Transpose { .. }
+            | ShapeOp::Slice { .. }
+            | ShapeOp::Reverse { .. }
+            | ShapeOp::Concatenate { .. }
             | ShapeOp::Pad { .. },
         ) => evaluate(graph, context, id, true),
         Op::Reduce(ReduceOp { .. }) | Op::Dot(_) => evaluate(graph, context, id, false),

@@ -9,8 +9,8 @@
 
 use std::sync::Arc;
 
-use tancho_ir::ops::control::bind_symbols;
 use tancho_ir::ops::ControlOp;
+use tancho_ir::ops::control::bind_symbols;
 use tancho_ir::{Dim, Graph, NodeId, Op, Relation, Span, Symbol, TensorType, Value};
 
 use crate::rewrite::remove_unused;

@@ -46,11 +46,7 @@ pub const PIPELINE: &[Pass] = &[
         reason: "before simplification, which looks for constants",
         run: fold_constants::run,
     },
-    Pass {
-        name: "simplify",
-        reason: "after the movements have met, so that they cancel",
-        run: simplify::run,
-    },
+    Pass { name: "simplify", reason: "after the movements have met, so that they cancel", run: simplify::run },
     Pass {
         name: "fold_transposes",
         reason: "after transposes have sunk and cancelled: those that are left and meet a product fold",

@@ -103,7 +103,6 @@ pub fn apply_rewrites(graph: &mut Graph, context: &Context, rows: &[Rewrite]) ->
     changed
 }
 
-
 /// A replacement must have the very type of the node: sizes that are equal only by a constraint would not be those that the
 /// users' types were inferred from.
 fn fitting(graph: &Graph, id: NodeId, replacement: Replacement) -> Option<Replacement> {

@@ -130,8 +130,7 @@ pub fn repeated_element(array: &Array) -> Option<Splat> {
     let size = array.dtype().size();
     let first = bytes.get(..size)?;
     // Comparing the bytes with themselves, shifted by one element, says whether each element is the one before it.
-    (bytes[size..] == bytes[..bytes.len() - size])
-        .then(|| Splat { dtype: array.dtype(), bits: number(first) })
+    (bytes[size..] == bytes[..bytes.len() - size]).then(|| Splat { dtype: array.dtype(), bits: number(first) })
 }
 
 fn number(bytes: &[u8]) -> u64 {

@@ -1,1 +1,48 @@
-//! To come.
+//! A graph compiler for tensors: Rust functions are traced, optimised, compiled to native code, and called.
+//!
+//! ```
+//! use tancho::prelude::*;
+//!
+//! # fn main() -> Result<()> {
+//! // Operations on values run at once.
+//! let x = tensor([[1.0f32, 2., 3.], [4., 5., 6.]]);
+//! let centred = &x - x.mean(keep(-1));
+//! assert_eq!(centred.to_vec::<f32>()?, [-1.0, 0.0, 1.0, -1.0, 0.0, 1.0]);
+//!
+//! // A function is traced once for each signature of its arguments, compiled as a whole, and called.
+//! let affine = function(|x: Tensor, w: Tensor, b: Tensor| (x.matmul(w) + b).relu());
+//! let (w, b) = (tensor([[1.0f32], [0.0], [-1.0]]), tensor([3.0f32]));
+//! assert_eq!(affine.call((&x, &w, &b))?.to_vec::<f32>()?, [1.0, 1.0]);
+//! assert_eq!(affine.tracing_count(), 1);
+//!
+//! // No operation panics. A tensor that could not be computed carries its error, with the line that made it.
+//! let error = x.matmul(&x).to_vec::<f32>().unwrap_err();
+//! assert!(error.to_string().starts_with("matmul: inner dimensions differ: lhs f32[2, 3] has 3, rhs f32[2, 3] has 2 ("));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`Tensor`] has the operations as methods; [`tensor()`], [`zeros`], [`arange`] and others make one.
+//! - [`function()`] and the attribute [`#[function]`](macro@function) make a traced [`Function`].
+//! - [`Concrete`] is a function for one signature: its graph, and every stage of the compiler as text ([`Stage`]).
+//! - [`Tree`] is what traced functions take and give: tensors in tuples, arrays, vectors, maps and structs.
+//! - [`Program`] is a graph that was read from a file.
+
+#![forbid(unsafe_code)]
+
+pub use tancho_core::*;
+pub use tancho_macros::{Tree, function};
+
+/// The intermediate representation.
+pub use tancho_ir as ir;
+
+/// Everything that a program with tensors usually names.
+pub mod prelude {
+    pub use tancho_core::{
+        Axes, Concrete, DType, Device, Dim, Ellipsis, Error, Function, NewAxis, Program, Result, Shape, Spec, Stage,
+        Static, Tensor, Tree, arange, concat, devices, elu, eye, full, function, gelu, gelu_tanh, iota, keep,
+        layer_norm, leaky_relu, linspace, log_softmax, matmul, maximum, minimum, one_hot, ones, relu, scope, select,
+        sigmoid, silu, softmax, softplus, spec, stack, step, tanh, tensor, tensordot, zeros,
+    };
+    pub use tancho_macros::{Tree, function};
+}

@@ -84,22 +84,22 @@ fn damage_is_named_with_its_place() {
     );
     assert_error(
         decode(&text("|u1", "False", "(5,)")),
-        "x.npy, byte 73: expected 5 bytes of data for u8[5], found 4 bytes",
+        "x.npy, byte 72: expected 5 bytes of data for u8[5], found 4 bytes",
     );
     assert_error(
         decode(&text("|u1", "False", "(3,)")),
-        "x.npy, byte 72: expected 3 bytes of data for u8[3], found 4 bytes",
+        "x.npy, byte 71: expected 3 bytes of data for u8[3], found 4 bytes",
     );
-    assert_error(decode(&text("|b1", "False", "(4,)")), "x.npy, byte 70: expected a bool, 0 or 1, found the byte 2");
+    assert_error(decode(&text("|b1", "False", "(4,)")), "x.npy, byte 69: expected a bool, 0 or 1, found the byte 2");
     assert_error(
         decode(&text("|u1", "Maybe", "(4,)")),
-        "x.npy, byte 44: expected `True` or `False`, found \"Maybe, \\'shape\\': (4,), }\\n\"",
+        "x.npy, byte 44: expected `True` or `False`, found \"Maybe, 'shape': (4,), }\\n\"",
     );
     assert_error(decode(&text("|u1", "False", "(-4,)")), "x.npy, byte 61: expected a size, found \"-4,), }\\n\"");
     assert_error(decode(&text("|u1", "False", "(4")), "x.npy, byte 64: expected a size, found \"}\\n\"");
-    let huge = "x.npy, byte 60: expected a shape whose elements fit in memory, found \"(4294967296, 4294967296),\"";
-    assert!(
-        decode(&text("|u1", "False", "(4294967296, 4294967296)")).unwrap_err().to_string().starts_with(&huge[..60])
+    assert_error(
+        decode(&text("|u1", "False", "(4294967296, 4294967296)")),
+        "x.npy, byte 60: expected a shape whose elements fit in memory, found \"(4294967296, 4294967296)\"",
     );
     let claims = decode(&text("<f8", "False", "(1000000000000000000,)")).unwrap_err().to_string();
     assert!(claims.contains("a shape whose elements fit in memory"), "{claims}");
@@ -114,7 +114,7 @@ fn damage_is_named_with_its_place() {
     );
     assert_error(
         decode(&file(1, "{'descr': '<f4', 'descr': '<f4'}", &[])),
-        "x.npy, byte 27: expected one each of the keys 'descr', 'fortran_order' and 'shape', found \"\\'descr\\': \\'<f4\\'}\"",
+        "x.npy, byte 27: expected one each of the keys 'descr', 'fortran_order' and 'shape', found \"'descr': '<f4'}\"",
     );
     let nested = format!("{{'shape': {}", "(".repeat(60_000));
     assert!(decode(&file(1, &nested, &[])).is_err());

@@ -63,7 +63,7 @@ fn damage_is_named_with_its_place() {
     assert_error(decode(&file(&bf16_header, &[0, 0])), &format!("w.safetensors, \"h\": dtype BF16 {supported}"));
     assert_error(
         decode(&file(bool_header, &[1, 7])),
-        "w.safetensors, byte 62: expected a bool of \"b\", 0 or 1, found the byte 7",
+        "w.safetensors, byte 64: expected a bool of \"b\", 0 or 1, found the byte 7",
     );
     assert_error(
         decode(&[1, 2]),
@@ -84,11 +84,11 @@ fn damage_is_named_with_its_place() {
     );
     assert_error(
         decode(&file(bool_header, &[1])),
-        "w.safetensors, byte 62: expected the file to end with the data of the last tensor, found another length",
+        "w.safetensors, byte 64: expected the file to end with the data of the last tensor, found another length",
     );
     assert_error(
         decode(&file(bool_header, &[1, 0, 0])),
-        "w.safetensors, byte 64: expected the file to end with the data of the last tensor, found another length",
+        "w.safetensors, byte 66: expected the file to end with the data of the last tensor, found another length",
     );
     let huge = "{\"b\":{\"dtype\":\"U8\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,2]}}";
     assert_error(

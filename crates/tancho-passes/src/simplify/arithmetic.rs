@@ -32,8 +32,7 @@ pub fn multiply_zero(graph: &Graph, id: NodeId) -> Option<Replacement> {
 
 /// For unsigned integers too, where all ones stand for −1.
 pub fn multiply_minus_one(graph: &Graph, id: NodeId) -> Option<Replacement> {
-    let is_minus_one =
-        |splat: Splat| splat.is_minus_one() || (splat.dtype.is_integer() && splat.is_all_ones());
+    let is_minus_one = |splat: Splat| splat.is_minus_one() || (splat.dtype.is_integer() && splat.is_all_ones());
     let operand = binary_with(graph, id, BinaryOp::Multiply, is_minus_one)?;
     Some(make_unary(UnaryOp::Negate, operand))
 }
@@ -157,8 +156,7 @@ pub fn abs_of_sign_change(graph: &Graph, id: NodeId) -> Option<Replacement> {
     Some(make_unary(UnaryOp::Abs, unary(graph, inner.node, UnaryOp::Negate)?))
 }
 
-const ROUNDINGS: [UnaryOp; 4] =
-    [UnaryOp::Ceil, UnaryOp::Floor, UnaryOp::RoundNearestAfz, UnaryOp::RoundNearestEven];
+const ROUNDINGS: [UnaryOp; 4] = [UnaryOp::Ceil, UnaryOp::Floor, UnaryOp::RoundNearestAfz, UnaryOp::RoundNearestEven];
 
 pub fn round_integral(graph: &Graph, id: NodeId) -> Option<Replacement> {
     let inner = ROUNDINGS.iter().find_map(|&rounding| unary(graph, id, rounding))?;
@@ -171,8 +169,7 @@ pub fn sign_sign(graph: &Graph, id: NodeId) -> Option<Replacement> {
 }
 
 pub fn extremum_self(graph: &Graph, id: NodeId) -> Option<Replacement> {
-    let (left, right) =
-        binary(graph, id, BinaryOp::Maximum).or_else(|| binary(graph, id, BinaryOp::Minimum))?;
+    let (left, right) = binary(graph, id, BinaryOp::Maximum).or_else(|| binary(graph, id, BinaryOp::Minimum))?;
     (left == right).then(|| left.into())
 }
 

@@ -207,7 +207,9 @@ fn what_is_better_computed_stays() {
     stays("%c = constant 1.0 : f32[] | %r = broadcast_in_dim %c, dims=[] : f32[4]");
     stays("%c = constant 1.0 : f32[] | %b = broadcast_in_dim %c, dims=[] : f32[4] | %r = add %b, %b : f32[4]");
     stays("%r = dimension_size ?n : i32[]");
-    stays("%c = constant 1.0 : f32[] | %b = broadcast_in_dim %c, dims=[] : f32[?n] | %r = reduce_sum %b, axes=[0] : f32[]");
+    stays(
+        "%c = constant 1.0 : f32[] | %b = broadcast_in_dim %c, dims=[] : f32[?n] | %r = reduce_sum %b, axes=[0] : f32[]",
+    );
     let many = SLACK / 4 + 1;
     stays(&format!("%i = iota axis=0 : f32[{many}] | %r = negate %i : f32[{many}]"));
     let too_many = MATERIALIZED_LIMIT / 4 + 1;

@@ -57,10 +57,8 @@ fn rounds_are_bounded() {
         Changed(1)
     }
     let mut graph = Graph::new("");
-    let passes = [
-        Pass { name: "rename", reason: "", run: rename },
-        Pass { name: "rename_too", reason: "", run: rename },
-    ];
+    let passes =
+        [Pass { name: "rename", reason: "", run: rename }, Pass { name: "rename_too", reason: "", run: rename }];
     let report = run_passes(&passes, &mut graph, &context(), &Options { round_limit: 3, ..Options::default() });
     assert!(report.reached_round_limit);
     assert_eq!((report.rounds, report.changes(), graph.name()), (3, 6, "xxxxxx"));
@@ -83,7 +81,8 @@ fn long_program(size: usize) -> Graph {
         let product = graph.add_value(binary(BinaryOp::Multiply), &[value, one], Span::NONE).unwrap();
         let quotient = graph.add_value(binary(BinaryOp::Divide), &[product, two], Span::NONE).unwrap();
         let turned = graph.add_value(transpose(), &[quotient], Span::NONE).unwrap();
-        let tanh = graph.add_value(Op::Elementwise(ElementwiseOp::Unary(UnaryOp::Tanh)), &[turned], Span::NONE).unwrap();
+        let tanh =
+            graph.add_value(Op::Elementwise(ElementwiseOp::Unary(UnaryOp::Tanh)), &[turned], Span::NONE).unwrap();
         let back = graph.add_value(transpose(), &[tanh], Span::NONE).unwrap();
         value = graph.add_value(binary(BinaryOp::Add), &[back, x], Span::NONE).unwrap();
     }

@@ -14,7 +14,9 @@ pub fn random_program(seed: u64, size: usize) -> Graph {
     let mut graph = Graph::new("main");
     let n = Dim::symbol("n");
     let mut values: Vec<Value> = Vec::new();
-    for dims in [vec![n.clone(), 2i64.into()], vec![2i64.into(), 3i64.into()], vec![n, 1i64.into(), 2i64.into()], vec![]] {
+    for dims in
+        [vec![n.clone(), 2i64.into()], vec![2i64.into(), 3i64.into()], vec![n, 1i64.into(), 2i64.into()], vec![]]
+    {
         let dtype = DTYPES[random.below(DTYPES.len())];
         values.push(graph.add_parameter(None, TensorType::new(dtype, dims), Span::NONE));
     }
