@@ -1,5 +1,6 @@
 //! The tests of the whole, a module for each subject.
 
+mod compiled;
 mod crates;
 mod filetests;
 mod samples;

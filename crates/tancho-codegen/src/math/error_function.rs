@@ -1,36 +1,98 @@
 //! The error function.
 
+//!
+//! `erf(x) = 1 − e⁻ᴾ` with `P = −log(erfc(x))`, which is a smooth function and about `1.128·x` near zero: so one polynomial
+//! serves all magnitudes, the small ones with a small relative error too. It may be the less exact the larger `P` is.
+
 use tancho_tensor::DType;
 
-use super::exponential::reduce;
-use super::{at_least, at_most, fma_by_constant, fma_constant, polynomial, polynomial_in_chains, sign_bit, with_sign};
-use crate::kernel::body::{Body, Scalar, Unary};
+use super::{
+    at_most, bits, fma_by_constant, format, polynomial, sign_bit, with_integer, with_sign,
+};
+use crate::kernel::body::{Binary, Body, Scalar, Unary};
 
-const LIMIT_F32: f64 = 3.9192;
+/// What the expansion needs for a dtype.
+struct Constants {
+    /// The magnitude from which on the result rounds to 1.
+    limit: f64,
+    /// `P/x − 1` by powers of `x`, up to the limit, with the least error relative to `erf(x)`.
+    exponent: &'static [f64],
+    /// `ln 2` and its inverse.
+    ln_2: f64,
+    inverse: f64,
+    /// `(1 − e⁻ʳ − r) / r²` for `|r| ≤ ln 2 / 2`, with the least error relative to `1 − e⁻ʳ`.
+    power: &'static [f64],
+}
 
-/// `erf(x) / x` by powers of `w`, where `x² = LIMIT²·(1 + w) / 2`.
-const ERF_F32: [f64; 18] = [
-    3.608103395e-1, -1.801445484e-1, 1.341075450e-1, -1.091943085e-1, 9.062727541e-2, -7.400652766e-2, 5.815171078e-2, -4.340347648e-2, 3.058748692e-2, -2.011875808e-2, 1.218426786e-2, -7.168746553e-3, 4.340534098e-3, -2.101716353e-3, 5.699343164e-4, -3.329417959e-4, 3.875301918e-4, -1.415069855e-4,
-];
+/// Relative errors: of `P` 2⁻²⁶·⁸, of the power 2⁻²⁶.
+const F32: Constants = Constants {
+    limit: 4.0,
+    exponent: &[
+        1.283791661e-1,
+        6.366193891e-1,
+        1.027778313e-1,
+        -1.915306598e-2,
+        -1.603919518e-4,
+        1.667022589e-3,
+        -6.328337477e-4,
+        1.176402729e-4,
+        -9.256135854e-6,
+    ],
+    ln_2: 6.93147182464599609e-1,
+    inverse: 1.44269502162933350,
+    power: &[-4.999999702e-1, 1.666653901e-1, -4.166738689e-2, 8.367088623e-3, -1.388292876e-3],
+};
+
+/// Relative errors: of `P` 2⁻⁵⁵, of the power 2⁻⁵⁴·⁷.
+const F64: Constants = Constants {
+    limit: 6.0,
+    exponent: &[
+        1.0
+    ],
+    ln_2: 6.93147180559945286e-1,
+    inverse: 1.44269504088896339,
+    power: &[
+        -5.00000000000000555e-1,
+        1.66666666666665880e-1,
+        -4.16666666665766738e-2,
+        8.33333333338957122e-3,
+        -1.38888889315938327e-3,
+        1.98412697189905522e-4,
+        -2.48015052373233988e-5,
+        2.75574075265152309e-6,
+        -2.76260529994386690e-7,
+        2.50537916907235155e-8,
+    ],
+};
 
 /// The error function.
+///
+/// `P = x + x·(P/x − 1)`, with a polynomial of degree 8 (f64: 23) in the bracket. With `P = r − n·ln 2` and `s = 2ⁿ`, `n ≤ 0`,
+/// the result is `(1 − s) + s·(1 − e⁻ʳ)`, for which a polynomial of degree 6 (f64: 11) suffices, and one step of the reduction,
+/// since what is missing of `n·ln 2` is multiplied by `s`.
 pub fn erf(body: &mut Body, x: Scalar) -> Scalar {
-    if body.dtype(x) == DType::F32 { erf_f32(body, x) } else { erf_f64(body, x) }
-}
-
-fn erf_f32(body: &mut Body, x: Scalar) -> Scalar {
-    let bounded = at_least(body, x, -LIMIT_F32);
-    let bounded = at_most(body, bounded, LIMIT_F32);
-    let square = body.multiply(bounded, bounded);
-    let factor = body.float(2.0 / (LIMIT_F32 * LIMIT_F32), DType::F32);
-    let variable = fma_constant(body, square, factor, -1.0);
-    let quotient = polynomial_in_chains(body, variable, &ERF_F32, 1);
-    body.multiply(bounded, quotient)
-}
-
-fn erf_f64(body: &mut Body, x: Scalar) -> Scalar {
-    let _ = (reduce as fn(&mut Body, Scalar) -> super::exponential::Reduced, fma_by_constant as fn(&mut Body, Scalar, f64, Scalar) -> Scalar, polynomial as fn(&mut Body, Scalar, &[f64]) -> Scalar);
+    let dtype = body.dtype(x);
+    let constants = if dtype == DType::F32 { F32 } else { F64 };
+    let format = format(dtype);
     let magnitude = body.unary(Unary::Abs, x);
+    let magnitude = at_most(body, magnitude, constants.limit);
+    let bracket = polynomial(body, magnitude, constants.exponent);
+    let exponent = body.fma(magnitude, bracket, magnitude);
+
+    let round = body.float(format.round + format.bias as f64, dtype);
+    let rounded = fma_by_constant(body, exponent, -constants.inverse, round);
+    let multiple = body.subtract(rounded, round);
+    let rest = fma_by_constant(body, multiple, constants.ln_2, exponent);
+    let quotient = polynomial(body, rest, constants.power);
+    let square = body.multiply(rest, rest);
+    let complement = body.fma(square, quotient, rest);
+
+    let rounded = bits(body, rounded);
+    let scale = with_integer(body, Binary::ShiftLeft, rounded, format.fraction_bits);
+    let scale = body.bitcast(scale, dtype);
+    let one = body.float(1.0, dtype);
+    let large = body.subtract(one, scale);
+    let result = body.fma(scale, complement, large);
     let sign = sign_bit(body, x);
-    with_sign(body, magnitude, sign)
+    with_sign(body, result, sign)
 }

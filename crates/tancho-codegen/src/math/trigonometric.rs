@@ -20,6 +20,8 @@ struct Constants {
     inverse: f64,
     /// `π / 2` as a sum.
     period: [f64; 3],
+    /// The magnitude of `r` from which on its rounding error is computed exactly.
+    recoverable: f64,
     /// `(sin(r)/r − 1) / r²` by powers of `r²`.
     sine: &'static [f64],
     /// `(cos(r) − 1 + r²/2) / r⁴` by powers of `r²`.
@@ -33,6 +35,7 @@ const F32: Constants = Constants {
     bound: 131_072.0,
     inverse: 6.36619746685028076e-1,
     period: [1.57079637050628662, -4.37113882867379289e-8, -1.71512451000588187e-15],
+    recoverable: 0.0078125,
     sine: &[-1.666665524e-1, 8.332188241e-3, -1.951809390e-4],
     cosine: &[4.166664556e-2, -1.388730947e-3, 2.443232734e-5],
     tan: &[
@@ -51,6 +54,7 @@ const F64: Constants = Constants {
     bound: 1_073_741_824.0,
     inverse: 6.36619772367581382e-1,
     period: [1.57079632679489656, 6.12323399573676604e-17, -1.49738490485916983e-33],
+    recoverable: 1.1920928955078125e-7,
     sine: &[
         -1.66666666666666297e-1,
         8.33333333332184067e-3,
@@ -192,16 +196,21 @@ pub fn cosine(body: &mut Body, x: Scalar) -> Scalar {
 ///
 /// A polynomial of degree 15 (f64: 29) gives `tan(r)`; where `n` is odd, the result is `−1 / tan(r)`. The tangent passes on
 /// more of the error of `r` than the sine does, the more so through the division: the rounding error of `r` is computed and
-/// added to the small term.
+/// added to the small term. That works where `r` is not small beside `n` times the second part of
+/// `π/2`; elsewhere the error is small anyway.
 pub fn tan(body: &mut Body, x: Scalar) -> Scalar {
     let dtype = body.dtype(x);
-    let Constants { period, tan, .. } = constants(dtype);
+    let Constants { period, recoverable, tan, .. } = constants(dtype);
     let magnitude = body.unary(Unary::Abs, x);
     let Reduced { quadrant, multiple, head, rest } = reduce(body, magnitude);
     let lost = body.subtract(head, rest);
     let lost = fma_by_constant(body, multiple, -period[1], lost);
-    let lost = fma_by_constant(body, multiple, -period[2], lost);
     let square = body.multiply(rest, rest);
+    let threshold = body.float(recoverable * recoverable, dtype);
+    let zero = body.float(0.0, dtype);
+    let recovered = body.compare(Comparison::Gt, square, threshold);
+    let lost = body.select(recovered, lost, zero);
+    let lost = fma_by_constant(body, multiple, -period[2], lost);
     let tail = polynomial(body, square, tan);
     let cube = body.multiply(square, rest);
     let tail = body.fma(cube, tail, lost);

@@ -1,0 +1,102 @@
+//! Compiled code against the interpreter, for every op, dtype and odd shape; and against itself, fused or not, on any number
+//! of threads.
+
+use std::sync::Arc;
+
+use tancho_codegen::math::error_bound;
+use tancho_interp::interpret;
+use tancho_ir::{Graph, Op};
+use tancho_runtime::{Argument, CompileOptions, Executable, Results, set_threads};
+use tancho_tensor::{Array, DType};
+use tancho_testing::samples::{Sample, samples};
+use tancho_testing::values::{Flavour, arrays};
+
+pub fn compile(graph: &Graph, fuse: bool) -> Arc<Executable> {
+    let options = CompileOptions { fuse, optimize: fuse };
+    Executable::compile(graph.clone(), &options).unwrap_or_else(|error| panic!("{error}\n{graph}"))
+}
+
+pub fn run(executable: &Executable, arguments: &[Array]) -> Results {
+    let mut lent: Vec<Argument<'_>> = arguments.iter().map(Argument::Lend).collect();
+    executable.call(&mut lent).unwrap_or_else(|error| panic!("{error}\n{}", executable.graph()))
+}
+
+/// The distance of two arrays in units in the last place, of the worst element; 0 for what is not a float and the same.
+fn distance(found: &Array, expected: &Array) -> f64 {
+    fn ordered(bits: u64, sign: u64) -> i128 {
+        if bits & sign != 0 { -i128::from(bits & (sign - 1)) } else { i128::from(bits) }
+    }
+    let worst = |pairs: &mut dyn Iterator<Item = (i128, i128, bool)>| {
+        pairs.map(|(x, y, same)| if same { 0.0 } else { (x - y).unsigned_abs() as f64 }).fold(0.0, f64::max)
+    };
+    if found.dtype() != expected.dtype() || found.shape() != expected.shape() {
+        return f64::INFINITY;
+    }
+    match found.dtype() {
+        DType::F32 => {
+            let (found, expected) = (found.elements::<f32>().unwrap(), expected.elements::<f32>().unwrap());
+            worst(&mut found.iter().zip(expected).map(|(x, y)| {
+                let order = |v: &f32| ordered(u64::from(v.to_bits()), 1 << 31);
+                (order(x), order(y), x.to_bits() == y.to_bits() || (x.is_nan() && y.is_nan()))
+            }))
+        }
+        DType::F64 => {
+            let (found, expected) = (found.elements::<f64>().unwrap(), expected.elements::<f64>().unwrap());
+            worst(&mut found.iter().zip(expected).map(|(x, y)| {
+                let order = |v: &f64| ordered(v.to_bits(), 1 << 63);
+                (order(x), order(y), x.to_bits() == y.to_bits() || (x.is_nan() && y.is_nan()))
+            }))
+        }
+        _ if found.same_bits(expected) => 0.0,
+        _ => f64::INFINITY,
+    }
+}
+
+/// How far compiled code may be from the interpreter: nothing, but for elementary functions their bound, and one unit for the
+/// interpreter's own error.
+fn tolerance(op: &Op, dtype: DType) -> f64 {
+    match error_bound(op.name(), dtype) {
+        bound if bound > 0.5 => bound + 1.0,
+        _ => 0.0,
+    }
+}
+
+#[track_caller]
+fn check(sample: &Sample, flavour: Flavour, seed: u64) {
+    let graph = sample.graph();
+    let arguments = arrays(&sample.operands, flavour, seed);
+    let expected = interpret(&graph, &arguments).unwrap_or_else(|error| panic!("{sample}: {error}"));
+    for fuse in [true, false] {
+        let found = run(&compile(&graph, fuse), &arguments);
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            let tolerance = tolerance(&sample.op, expected.dtype());
+            let distance = distance(found, expected);
+            assert!(distance <= tolerance, "{sample}, {flavour:?}, fused {fuse}: {distance} units apart\n{found}\n{expected}");
+        }
+    }
+}
+
+#[test]
+fn every_sample_gives_what_the_interpreter_gives() {
+    for (number, sample) in samples().iter().enumerate() {
+        check(sample, Flavour::Tame, number as u64);
+        check(sample, Flavour::Wild, number as u64 + 1_000_000);
+    }
+}
+
+#[test]
+fn every_sample_gives_the_same_bits_on_any_number_of_threads() {
+    for (number, sample) in samples().iter().enumerate() {
+        let arguments = arrays(&sample.operands, Flavour::Wild, number as u64);
+        let executable = compile(&sample.graph(), true);
+        let mut first: Option<Results> = None;
+        for threads in [1, 2, 8] {
+            set_threads(threads);
+            let results = run(&executable, &arguments);
+            let first = first.get_or_insert_with(|| results.clone());
+            let same = results.iter().zip(first.iter()).all(|(x, y)| x.same_bits(y));
+            assert!(same, "{sample} differs on {threads} threads");
+        }
+    }
+}
