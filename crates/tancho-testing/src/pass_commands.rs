@@ -43,7 +43,8 @@ pub fn context() -> Context<'static> {
 }
 
 fn run_pass(graph: &Graph, name: &str) -> Result<String, Vec<Report>> {
-    let pass = find_pass(&name.replace('-', "_")).ok_or_else(|| vec![Report::new(format!("no pass is named {name}"))])?;
+    let pass =
+        find_pass(&name.replace('-', "_")).ok_or_else(|| vec![Report::new(format!("no pass is named {name}"))])?;
     optimized(graph, pass.name, |graph| (pass.run)(graph, &context()).0)
 }
 
@@ -54,7 +55,9 @@ fn optimized(graph: &Graph, name: &str, run: impl Fn(&mut Graph) -> usize) -> Re
     let output = graph.to_string();
     match run(&mut graph) {
         0 => Ok(output),
-        changes => Err(vec![Report::new(format!("{name} makes {changes} changes when it runs again:\n{output}{graph}"))]),
+        changes => {
+            Err(vec![Report::new(format!("{name} makes {changes} changes when it runs again:\n{output}{graph}"))])
+        }
     }
 }
 

@@ -197,7 +197,7 @@ impl Emitter<'_, '_> {
         let parts = scalars
             .chunks_exact(lanes_per_vector(dtype))
             .map(|scalars| {
-                let mut vector = self.builder.ins().scalar_to_vector(vector_type(dtype), scalars[0]);
+                let mut vector = self.first_lane(dtype, scalars[0]);
                 for (lane, &scalar) in scalars.iter().enumerate().skip(1) {
                     vector = self.builder.ins().insertlane(vector, scalar, lane as u8);
                 }
@@ -205,6 +205,17 @@ impl Emitter<'_, '_> {
             })
             .collect();
         self.from_vectors(dtype, parts)
+    }
+
+    /// A vector with a scalar in its first lane.
+    fn first_lane(&mut self, dtype: DType, scalar: Value) -> Value {
+        if dtype.size() >= 4 {
+            return self.builder.ins().scalar_to_vector(vector_type(dtype), scalar);
+        }
+        // Cranelift moves only whole words.
+        let word = self.builder.ins().uextend(types::I32, scalar);
+        let vector = self.builder.ins().scalar_to_vector(types::I32X4, word);
+        self.bitcast(vector_type(dtype), vector)
     }
 
     /// The group that vectors of a dtype are; those of `bool` hold bytes of 0 and 1.

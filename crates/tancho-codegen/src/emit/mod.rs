@@ -23,6 +23,8 @@ mod scratch;
 mod types;
 mod vector;
 
+pub use fold::identity;
+
 use cranelift_codegen::ir::{AbiParam, Function, InstBuilder, Signature, types::I64};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};

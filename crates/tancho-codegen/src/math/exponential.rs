@@ -1,12 +1,16 @@
 //! `eˣ` and `eˣ − 1`.
 //!
-//! Both reduce `x = 2m·ln 2 + r` with `|r| ≤ ln 2`, so that the result has the factor `s²` with `s = 2ᵐ`: each of two
-//! multiplications by `s` is by a normal number even where the result is subnormal or overflows, and only the last one rounds.
-//! That saves the comparisons and selections that one factor `2ⁿ` with `|r| ≤ ln 2 / 2` would need, for one more coefficient.
+//! A power of two that the result is scaled by does not always fit one float: results are subnormal or as large as the
+//! largest number. Two reductions give two factors, whose product it is; only the last multiplication rounds.
 //!
-//! `m` is rounded by adding `1.5·2²³ + bias` (f64: `1.5·2⁵² + bias`); the sum's bits end in the exponent field of `s`, which a
-//! shift moves into place. The product `2m·ln 2` is subtracted in two fused steps; the first one is exact. With
-//! `S(r) = eʳ − 1 = r + r²·q(r)`, `eˣ = s·(1 + S)·s` and `eˣ − 1 = s·(s·S + (s − 1/s))`.
+//! - `x = 2m·ln 2 + r` with `|r| ≤ ln 2`: both factors are `s = 2ᵐ`. A polynomial of `eʳ` needs one more coefficient, and
+//!   nothing else.
+//! - `x = n·ln 2 + r` with `|r| ≤ ln 2 / 2`, for functions that would magnify the errors of a large `r`: the factors `s` and
+//!   `s'` have the exponents `n / 2`, rounded up and down.
+//!
+//! The integer is rounded by adding `1.5·2²³ + bias` (f64: `1.5·2⁵² + bias`), or twice the bias for `n`: the sum's bits, or
+//! half of them and the rest, end in the exponent field of a factor, which a shift moves into place. The multiple of `ln 2` is
+//! subtracted in two fused steps, the first of which is exact.
 
 use tancho_tensor::DType;
 
@@ -15,116 +19,141 @@ use super::{
 };
 use crate::kernel::body::{Binary, Body, Scalar};
 
-/// What the reduction needs for a dtype.
+/// What the reductions need for a dtype.
 struct Constants {
-    /// `1 / (2·ln 2)`.
+    /// `1 / ln 2`.
     inverse: f64,
-    /// `2·ln 2` as a sum.
+    /// `ln 2` as a sum.
     period: [f64; 2],
+    /// `(eʳ − 1 − r) / r²` for `|r| ≤ ln 2`, with the least error relative to `eʳ`.
+    power: &'static [f64],
+    /// The same for `|r| ≤ ln 2 / 2`, with the least error relative to `eʳ − 1`.
+    power_to_half: &'static [f64],
 }
 
-const F32: Constants =
-    Constants { inverse: 7.21347510814666748e-1, period: [1.38629436492919922, -3.80930842425186711e-9] };
-const F64: Constants =
-    Constants { inverse: 7.21347520444481694e-1, period: [1.38629436111989057, 4.63809362769259912e-17] };
+/// Relative errors of the powers: 2⁻²⁶.
+const F32: Constants = Constants {
+    inverse: 1.44269502162933350,
+    period: [6.93147182464599609e-1, -1.90465421212593355e-9],
+    power: &[
+        5.000003576e-1,
+        1.666661799e-1,
+        4.166122898e-2,
+        8.335931227e-3,
+        1.410480822e-3,
+        1.963132527e-4,
+    ],
+    power_to_half: &[4.999999702e-1, 1.666653901e-1, 4.166738689e-2, 8.367088623e-3, 1.388292876e-3],
+};
 
-/// `x` as `2m·ln 2 + r`.
+/// Relative errors of the powers: 2⁻⁵⁶ and 2⁻⁵⁴·⁷.
+const F64: Constants = Constants {
+    inverse: 1.44269504088896339,
+    period: [6.93147180559945286e-1, 2.31904681384629956e-17],
+    power: &[
+        4.99999999999999278e-1,
+        1.66666666666669350e-1,
+        4.16666666667020805e-2,
+        8.33333333327022398e-3,
+        1.38888888835792456e-3,
+        1.98412698925804924e-4,
+        2.48015908286554689e-5,
+        2.75573007111987598e-6,
+        2.75561583327313316e-7,
+        2.50550247182134099e-8,
+        2.10623085843979321e-9,
+        1.59360646972456667e-10,
+    ],
+    power_to_half: &[
+        5.00000000000000555e-1,
+        1.66666666666665880e-1,
+        4.16666666665766738e-2,
+        8.33333333338957122e-3,
+        1.38888889315938327e-3,
+        1.98412697189905522e-4,
+        2.48015052373233988e-5,
+        2.75574075265152309e-6,
+        2.76260529994386690e-7,
+        2.50537916907235155e-8,
+    ],
+};
+
+fn constants(dtype: DType) -> Constants {
+    if dtype == DType::F32 { F32 } else { F64 }
+}
+
+/// `x` as a multiple of `ln 2` and a rest.
 pub(super) struct Reduced {
-    /// `m`, a float.
+    /// `m` or `n`, a float.
     multiple: Scalar,
-    /// `x − 2m·ln 2` with the first part of `ln 2`, exact.
+    /// What is left with the first part of `ln 2`, exactly.
     head: Scalar,
-    /// The same with the second part also.
+    /// What is left: `r`.
     pub rest: Scalar,
-    /// The bits of `s = 2ᵐ`, an integer.
-    scale_bits: Scalar,
+    /// The bits of the two factors, integers: `s`, `s'`.
+    scale_bits: [Scalar; 2],
+    /// The polynomial of `(eʳ − 1 − r) / r²`.
+    power: &'static [f64],
 }
 
-/// Reduces an argument of a magnitude for which `s` and `1/s` are normal numbers.
+/// Reduces to `|r| ≤ ln 2`, with equal factors.
 pub(super) fn reduce(body: &mut Body, x: Scalar) -> Reduced {
     let dtype = body.dtype(x);
-    let Constants { inverse, period } = if dtype == DType::F32 { F32 } else { F64 };
+    let Constants { inverse, period, power, .. } = constants(dtype);
     let format = format(dtype);
     let round = body.float(format.round + format.bias as f64, dtype);
+    let rounded = fma_by_constant(body, x, inverse / 2.0, round);
+    let multiple = body.subtract(rounded, round);
+    let head = fma_by_constant(body, multiple, -2.0 * period[0], x);
+    let rest = fma_by_constant(body, multiple, -2.0 * period[1], head);
+    let rounded = bits(body, rounded);
+    let scale = with_integer(body, Binary::ShiftLeft, rounded, format.fraction_bits);
+    Reduced { multiple, head, rest, scale_bits: [scale, scale], power }
+}
+
+/// Reduces to `|r| ≤ ln 2 / 2`, with factors that may differ.
+pub(super) fn reduce_to_half(body: &mut Body, x: Scalar) -> Reduced {
+    let dtype = body.dtype(x);
+    let Constants { inverse, period, power_to_half, .. } = constants(dtype);
+    let format = format(dtype);
+    let round = body.float(format.round + 2.0 * format.bias as f64, dtype);
     let rounded = fma_by_constant(body, x, inverse, round);
     let multiple = body.subtract(rounded, round);
     let head = fma_by_constant(body, multiple, -period[0], x);
     let rest = fma_by_constant(body, multiple, -period[1], head);
     let rounded = bits(body, rounded);
-    let scale_bits = with_integer(body, Binary::ShiftLeft, rounded, format.fraction_bits);
-    Reduced { multiple, head, rest, scale_bits }
+    let half = with_integer(body, Binary::ShiftRightLogical, rounded, 1);
+    let other_half = body.subtract(rounded, half);
+    let scale_bits =
+        [other_half, half].map(|half| with_integer(body, Binary::ShiftLeft, half, format.fraction_bits));
+    Reduced { multiple, head, rest, scale_bits, power: power_to_half }
 }
 
 impl Reduced {
-    /// `s`, and `1/s`, whose exponent field is that of `s` subtracted from twice the bias.
+    /// `s`, and `1/s'`, whose exponent field is that of `s'` subtracted from twice the bias.
     pub(super) fn scales(&self, body: &mut Body) -> (Scalar, Scalar) {
         let dtype = body.dtype(self.rest);
         let format = format(dtype);
         let twice_the_bias = body.integer((2 * format.bias) << format.fraction_bits, format.integer);
-        let inverse = body.subtract(twice_the_bias, self.scale_bits);
-        (body.bitcast(self.scale_bits, dtype), body.bitcast(inverse, dtype))
+        let inverse = body.subtract(twice_the_bias, self.scale_bits[1]);
+        (body.bitcast(self.scale_bits[0], dtype), body.bitcast(inverse, dtype))
     }
 
-    /// `S = eʳ − 1`, with an error relative to `eʳ`.
+    /// `eʳ − 1`.
     pub(super) fn power_minus_one(&self, body: &mut Body) -> Scalar {
-        let coefficients: &[f64] = if body.dtype(self.rest) == DType::F32 { &EXP_F32 } else { &EXP_F64 };
-        let quotient = polynomial(body, self.rest, coefficients);
+        let quotient = polynomial(body, self.rest, self.power);
         let square = body.multiply(self.rest, self.rest);
         body.fma(square, quotient, self.rest)
     }
+
+    /// `y·s·s'`, with one rounding if `y·s` is exact.
+    pub(super) fn scale(&self, body: &mut Body, y: Scalar) -> Scalar {
+        self.scale_bits.into_iter().fold(y, |y, scale| {
+            let scale = body.bitcast(scale, body.dtype(y));
+            body.multiply(y, scale)
+        })
+    }
 }
-
-/// `q` for a least error relative to `eʳ`: 2⁻²⁶.
-const EXP_F32: [f64; 6] = [
-    5.000003576e-1,
-    1.666661799e-1,
-    4.166122898e-2,
-    8.335931227e-3,
-    1.410480822e-3,
-    1.963132527e-4,
-];
-
-/// `q` for a least error relative to `eʳ`: 2⁻⁵⁶.
-const EXP_F64: [f64; 12] = [
-    4.99999999999999278e-1,
-    1.66666666666669350e-1,
-    4.16666666667020805e-2,
-    8.33333333327022398e-3,
-    1.38888888835792456e-3,
-    1.98412698925804924e-4,
-    2.48015908286554689e-5,
-    2.75573007111987598e-6,
-    2.75561583327313316e-7,
-    2.50550247182134099e-8,
-    2.10623085843979321e-9,
-    1.59360646972456667e-10,
-];
-
-/// `q` for a least error relative to `eʳ − 1`: 2⁻²⁴·⁸.
-const EXPM1_F32: [f64; 6] = [
-    5.000002980e-1,
-    1.666665822e-1,
-    4.166157171e-2,
-    8.333388716e-3,
-    1.409975463e-3,
-    1.999125379e-4,
-];
-
-/// `q` for a least error relative to `eʳ − 1`: 2⁻⁵⁵.
-const EXPM1_F64: [f64; 12] = [
-    4.99999999999999556e-1,
-    1.66666666666667157e-1,
-    4.16666666666936844e-2,
-    8.33333333332367254e-3,
-    1.38888888843381329e-3,
-    1.98412698465132490e-4,
-    2.48015905415296194e-5,
-    2.75573188714129090e-6,
-    2.75562061405442298e-7,
-    2.50516827460686113e-8,
-    2.10594355346097266e-9,
-    1.61688793340103769e-10,
-];
 
 /// `eˣ`.
 ///
@@ -136,32 +165,30 @@ pub fn exponential(body: &mut Body, x: Scalar) -> Scalar {
     let reduced = reduce(body, bounded);
     let power_minus_one = reduced.power_minus_one(body);
     let power = with_float(body, Binary::Add, power_minus_one, 1.0);
-    let scale = body.bitcast(reduced.scale_bits, body.dtype(x));
-    let scaled = body.multiply(power, scale);
-    body.multiply(scaled, scale)
+    reduced.scale(body, power)
 }
 
 /// `eˣ − 1`, with a small relative error near zero too.
 ///
-/// The polynomial of `eʳ − 1` has degree 7 (f64: 13). The argument is bounded where the result is −1 or overflows. `s·S` is
-/// added in two steps, the exact head of `r` first, since what is left of it is small beside the result.
+/// With `x = n·ln 2 + r` and `S = eʳ − 1` it is `(s·S + (s − 1/s'))·s'`. `s·S` is added in two steps, the exact head of `r`
+/// first, since what is left of `S` is small beside the result. The polynomial of `eʳ − 1` has degree 6 (f64: 11). The
+/// argument is bounded where the result is −1 or overflows.
 pub fn exponential_minus_one(body: &mut Body, x: Scalar) -> Scalar {
     let dtype = body.dtype(x);
     let (low, high) = if dtype == DType::F32 { (-20.0, 89.0) } else { (-40.0, 710.0) };
-    let (coefficients, period): (&[f64], _) =
-        if dtype == DType::F32 { (&EXPM1_F32, F32.period) } else { (&EXPM1_F64, F64.period) };
     let bounded = at_least(body, x, low);
     let bounded = at_most(body, bounded, high);
-    let reduced = reduce(body, bounded);
-    let quotient = polynomial(body, reduced.rest, coefficients);
+    let reduced = reduce_to_half(body, bounded);
+    let quotient = polynomial(body, reduced.rest, reduced.power);
     let square = body.multiply(reduced.rest, reduced.rest);
     let tail = body.multiply(square, quotient);
-    let tail = fma_by_constant(body, reduced.multiple, -period[1], tail);
+    let tail = fma_by_constant(body, reduced.multiple, -constants(dtype).period[1], tail);
     let (scale, inverse) = reduced.scales(body);
     let difference = body.subtract(scale, inverse);
     let head = body.fma(scale, reduced.head, difference);
     let sum = body.fma(scale, tail, head);
-    let result = body.multiply(sum, scale);
+    let other_scale = body.bitcast(reduced.scale_bits[1], dtype);
+    let result = body.multiply(sum, other_scale);
     // The result has the sign of x; it is set for the sake of −0, which the sums lose.
     let sign = sign_bit(body, x);
     with_sign(body, result, sign)

@@ -3,87 +3,29 @@
 use tancho_ir::ops::Comparison;
 use tancho_tensor::DType;
 
+use super::exponential::reduce_to_half;
 use super::{
     at_least, at_most, bits, fma_by_constant, fma_constant, format, polynomial, sign_bit, with_float, with_integer,
     with_sign,
 };
 use crate::kernel::body::{Binary, Body, Scalar, Unary};
 
-/// What the logistic function needs for a dtype.
-struct Constants {
-    /// The magnitude from which on the result is 0 or 1.
-    limit: f64,
-    /// `1 / ln 2`.
-    inverse: f64,
-    /// `ln 2` as a sum.
-    period: [f64; 2],
-    /// `(eʳ − 1 − r) / r²` for `|r| ≤ ln 2 / 2`, with the least error relative to `eʳ`.
-    power: &'static [f64],
-}
-
-/// The relative error of the power is 2⁻²⁸.
-const F32: Constants = Constants {
-    limit: 104.0,
-    inverse: 1.44269502162933350,
-    period: [6.93147182464599609e-1, -1.90465421212593355e-9],
-    power: &[4.999999404e-1, 1.666651666e-1, 4.166810215e-2, 8.369195275e-3, 1.383901457e-3],
-};
-
-/// The relative error of the power is 2⁻⁵⁸.
-const F64: Constants = Constants {
-    limit: 746.0,
-    inverse: 1.44269504088896339,
-    period: [6.93147180559945286e-1, 2.31904681384629956e-17],
-    power: &[
-        5.00000000000001110e-1,
-        1.66666666666664381e-1,
-        4.16666666665258326e-2,
-        8.33333333347382327e-3,
-        1.38888889448281400e-3,
-        1.98412695595769648e-4,
-        2.48014918190528181e-5,
-        2.75575325212572699e-6,
-        2.76307101529812898e-7,
-        2.50188355521770172e-8,
-    ],
-};
-
 /// `1 / (1 + e⁻ˣ)`.
 ///
-/// With `−x = n·ln 2 + r`, `|r| ≤ ln 2 / 2`, and `2ⁿ = s·s'`, where the exponents of both are about `n / 2`, it is
-/// `s⁻¹ / (s⁻¹ + s'·eʳ)`. Nothing in it overflows or is subnormal, so that the division is the only place where a subnormal
-/// result rounds. `n` is rounded by adding `1.5·2²³ + 2·bias` (f64: `1.5·2⁵² + 2·bias`); half of the sum's bits, and what is
-/// left of them, end in the exponent fields of `s` and `s'`. The polynomial of `eʳ` has degree 6 (f64: 11).
+/// With `−x = n·ln 2 + r` and `2ⁿ = s·s'` (see [`exponential_minus_one`](super::exponential_minus_one())) it is
+/// `s'⁻¹ / (s'⁻¹ + s·eʳ)`. Nothing in it overflows or is subnormal, so that the division is the only place where a subnormal
+/// result rounds.
 pub fn logistic(body: &mut Body, x: Scalar) -> Scalar {
-    let dtype = body.dtype(x);
-    let constants = if dtype == DType::F32 { F32 } else { F64 };
-    let format = format(dtype);
+    let limit = if body.dtype(x) == DType::F32 { 104.0 } else { 746.0 };
     let negated = body.unary(Unary::Negate, x);
-    let bounded = at_least(body, negated, -constants.limit);
-    let bounded = at_most(body, bounded, constants.limit);
-
-    let round = body.float(format.round + 2.0 * format.bias as f64, dtype);
-    let rounded = fma_by_constant(body, bounded, constants.inverse, round);
-    let multiple = body.subtract(rounded, round);
-    let rest = fma_by_constant(body, multiple, -constants.period[0], bounded);
-    let rest = fma_by_constant(body, multiple, -constants.period[1], rest);
-    let quotient = polynomial(body, rest, constants.power);
-    let square = body.multiply(rest, rest);
-    let power_minus_one = body.fma(square, quotient, rest);
-
-    let rounded = bits(body, rounded);
-    let half = with_integer(body, Binary::ShiftRightLogical, rounded, 1);
-    let other_half = body.subtract(rounded, half);
-    let scale = with_integer(body, Binary::ShiftLeft, half, format.fraction_bits);
-    let other_scale = with_integer(body, Binary::ShiftLeft, other_half, format.fraction_bits);
-    let other_scale = body.bitcast(other_scale, dtype);
-    let twice_the_bias = body.integer((2 * format.bias) << format.fraction_bits, format.integer);
-    let inverse = body.subtract(twice_the_bias, scale);
-    let inverse = body.bitcast(inverse, dtype);
-
+    let bounded = at_least(body, negated, -limit);
+    let bounded = at_most(body, bounded, limit);
+    let reduced = reduce_to_half(body, bounded);
+    let power_minus_one = reduced.power_minus_one(body);
+    let (scale, inverse) = reduced.scales(body);
     // In this order the first sum rounds to less than a quarter of a unit of the second one.
-    let sum = body.fma(other_scale, power_minus_one, inverse);
-    let denominator = body.add(other_scale, sum);
+    let sum = body.fma(scale, power_minus_one, inverse);
+    let denominator = body.add(scale, sum);
     body.divide(inverse, denominator)
 }
 

@@ -223,9 +223,7 @@ fn power_of_magnitude_f64(body: &mut Body, x: Scalar, y: Scalar) -> Scalar {
     reduced.rest = body.add(reduced.rest, tail);
     let power_minus_one = reduced.power_minus_one(body);
     let power = with_float(body, Binary::Add, power_minus_one, 1.0);
-    let (scale, _) = reduced.scales(body);
-    let scaled = body.multiply(power, scale);
-    body.multiply(scaled, scale)
+    reduced.scale(body, power)
 }
 
 /// The natural logarithm of a positive number, to some 65 bits.

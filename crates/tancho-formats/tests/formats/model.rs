@@ -216,7 +216,7 @@ fn no_damage_makes_it_panic() {
     for file in [PROGRAM_FILE, WEIGHTS_FILE] {
         let intact = fs::read(path.join(file)).unwrap();
         // Each byte with a few others in its place: every case is a file of its own.
-        for bytes in damaged(&intact).enumerate().filter(|(case, _)| case % 23 == 0).map(|(_, bytes)| bytes) {
+        for bytes in damaged(&intact).enumerate().filter(|(case, _)| case % 97 == 0).map(|(_, bytes)| bytes) {
             fs::write(path.join(file), bytes).unwrap();
             drop(load_model(&path));
         }

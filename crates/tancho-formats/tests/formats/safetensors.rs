@@ -76,7 +76,7 @@ fn damage_is_named_with_its_place() {
     );
     assert_error(
         decode(&file("{\"a\": nonsense}", &[])),
-        "w.safetensors, byte 14: expected a header of tensors in JSON, found expected ident at line 1 column 7",
+        "w.safetensors, byte 15: expected a header of tensors in JSON, found expected ident at line 1 column 8",
     );
     assert_error(
         decode(&file("{\"\u{e9}", &[])[..11]),
