@@ -1,6 +1,7 @@
 //! Compiled code against the interpreter, for every op, dtype and odd shape; and against itself, fused or not, on any number
 //! of threads.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tancho_codegen::math::error_bound;
@@ -72,22 +73,38 @@ fn check(sample: &Sample, flavour: Flavour, seed: u64) {
         for (found, expected) in found.iter().zip(&expected) {
             let tolerance = tolerance(&sample.op, expected.dtype());
             let distance = distance(found, expected);
-            assert!(distance <= tolerance, "{sample}, {flavour:?}, fused {fuse}: {distance} units apart\n{found}\n{expected}");
+            assert!(
+                distance <= tolerance,
+                "{sample}, {flavour:?}, fused {fuse}: {distance} units apart\n{found}\n{expected}"
+            );
         }
     }
 }
 
+/// Runs a check on every sample, and reports all that fail, each by its first line.
+#[track_caller]
+fn check_samples(check: impl Fn(usize, &Sample)) {
+    let mut failures = Vec::new();
+    for (number, sample) in samples().iter().enumerate() {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(number, sample))) {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            failures.push(format!("{sample}: {}", text.unwrap_or("a panic").lines().next().unwrap_or_default()));
+        }
+    }
+    assert!(failures.is_empty(), "{} samples fail:\n{}", failures.len(), failures.join("\n"));
+}
+
 #[test]
 fn every_sample_gives_what_the_interpreter_gives() {
-    for (number, sample) in samples().iter().enumerate() {
+    check_samples(|number, sample| {
         check(sample, Flavour::Tame, number as u64);
         check(sample, Flavour::Wild, number as u64 + 1_000_000);
-    }
+    });
 }
 
 #[test]
 fn every_sample_gives_the_same_bits_on_any_number_of_threads() {
-    for (number, sample) in samples().iter().enumerate() {
+    check_samples(|number, sample| {
         let arguments = arrays(&sample.operands, Flavour::Wild, number as u64);
         let executable = compile(&sample.graph(), true);
         let mut first: Option<Results> = None;
@@ -96,7 +113,7 @@ fn every_sample_gives_the_same_bits_on_any_number_of_threads() {
             let results = run(&executable, &arguments);
             let first = first.get_or_insert_with(|| results.clone());
             let same = results.iter().zip(first.iter()).all(|(x, y)| x.same_bits(y));
-            assert!(same, "{sample} differs on {threads} threads");
+            assert!(same, "other bits on {threads} threads");
         }
-    }
+    });
 }

@@ -5,3 +5,4 @@ mod crates;
 mod filetests;
 mod samples;
 mod text;
+mod docs;

@@ -12,7 +12,8 @@ use tancho_testing::values::Generator;
 fn texts() -> Vec<String> {
     let all = samples().into_iter().chain(symbolic_samples());
     let small = all.filter(|sample| sample.elements() < 100).step_by(7);
-    let mut texts: Vec<String> = small.map(|sample| sample.graph().to_string()).filter(|text| text.len() < 2000).collect();
+    let mut texts: Vec<String> =
+        small.map(|sample| sample.graph().to_string()).filter(|text| text.len() < 2000).collect();
     texts.push(
         "func @f(%x: f32[?n]\n loc(\"a.rs\":1:2 in \"b\" at \"c.rs\":3:4)) -> f32[?n] {\n  require ?n >= 1 loc(in \"d\")\n  \
          %\"y:0\" = abs %x : f32[?n] after(%x)\n  return %\"y:0\" as \"z\"\n}\n"
@@ -23,9 +24,46 @@ fn texts() -> Vec<String> {
 
 /// What a text is damaged with.
 const PIECES: [&str; 40] = [
-    "%", "%0", "%x0", "@f", "?n", "?", "\"", "\"\"", "(", ")", "[", "]", "{", "}", "<", ">", ",", ":", "=", "->", ">=", "...",
-    "#", "#1", "*", "-", "-1", "0", "9223372036854775808", "1e400", "0x", "nan", "f32", "f32[]", "floordiv(", "min(", "loc(",
-    "dense<", "; ", "é",
+    "%",
+    "%0",
+    "%x0",
+    "@f",
+    "?n",
+    "?",
+    "\"",
+    "\"\"",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "<",
+    ">",
+    ",",
+    ":",
+    "=",
+    "->",
+    ">=",
+    "...",
+    "#",
+    "#1",
+    "*",
+    "-",
+    "-1",
+    "0",
+    "9223372036854775808",
+    "1e400",
+    "0x",
+    "nan",
+    "f32",
+    "f32[]",
+    "floordiv(",
+    "min(",
+    "loc(",
+    "dense<",
+    "; ",
+    "é",
 ];
 
 fn damage(text: &str, generator: &mut Generator) -> String {
@@ -52,7 +90,8 @@ fn damage(text: &str, generator: &mut Generator) -> String {
 fn check_any_text(text: &str) {
     if let Ok(graph) = parse(text, "damaged") {
         let printed = graph.to_string();
-        let again = parse(&printed, "printed").unwrap_or_else(|error| panic!("{error}\nof\n{text}\nprinted\n{printed}"));
+        let again =
+            parse(&printed, "printed").unwrap_or_else(|error| panic!("{error}\nof\n{text}\nprinted\n{printed}"));
         assert_eq!(again.to_string(), printed, "of\n{text}");
         assert!(again == graph, "of\n{text}");
         // The verifier takes whatever the parser gives.
@@ -83,7 +122,11 @@ fn every_start_of_a_text_is_an_error() {
 }
 
 fn runner(cases: u32) -> TestRunner {
-    let config = Config { cases, failure_persistence: None::<Box<FileFailurePersistence>>.map(|it| it as _), ..Config::default() };
+    let config = Config {
+        cases,
+        failure_persistence: None::<Box<FileFailurePersistence>>.map(|it| it as _),
+        ..Config::default()
+    };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 

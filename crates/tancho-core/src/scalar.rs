@@ -137,6 +137,13 @@ macro_rules! scalars {
 scalars!(f32 Float, f64 Float, i8 Integer, i16 Integer, i32 Integer, i64 Integer, u8 Integer, u16 Integer, u32 Integer,
          u64 Integer, bool Bool);
 
+/// A count, which is an `i64` where it meets no tensor.
+impl From<usize> for Scalar {
+    fn from(value: usize) -> Self {
+        Scalar { number: Number::Integer(value as i128), dtype: DType::I64 }
+    }
+}
+
 impl<T: Literal> Literal for [T] {
     type Element = T::Element;
 

@@ -156,9 +156,9 @@ impl Dim {
     pub fn is_never_negative(&self) -> bool {
         let (terms, constant) = self.parts();
         constant >= 0
-            && terms.iter().all(|(product, coefficient)| {
-                *coefficient >= 0 && product.iter().all(Atom::is_never_negative)
-            })
+            && terms
+                .iter()
+                .all(|(product, coefficient)| *coefficient >= 0 && product.iter().all(Atom::is_never_negative))
     }
 
     /// The value under an assignment of the symbols; `None` where one is missing, a divisor is zero, or the value leaves

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::text::{print_order, write_array};
 use crate::ops::ShapeOp;
+use crate::text::{print_order, write_array};
 use crate::{Graph, NodeId, Op, write_attributes};
 
 /// A graph in Graphviz's language: a box for each operation with its attributes and types, an edge for each operand, a

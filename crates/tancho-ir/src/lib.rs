@@ -25,5 +25,5 @@ pub use graphviz::to_dot;
 pub use ops::{Op, OpError, infer};
 pub use span::{Location, Scope, Span};
 pub use text::{ParseError, ParseOptions, PrintOptions, op_names, parse, parse_with, print, write_attributes};
-pub use verify::{VerifyError, VerifyErrors, verify};
 pub use types::{Constraint, DimList, Dims, Relation, TensorType};
+pub use verify::{VerifyError, VerifyErrors, verify};

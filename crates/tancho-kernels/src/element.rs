@@ -65,7 +65,7 @@ pub trait Element: sealed::Sealed + Copy + PartialEq + std::fmt::Debug + Send + 
     /// This type as a value.
     const TYPE: ElementType;
     /// The length of a block of the contracted dimension. It is part of the definition of a product's bits, so it is the
-    /// same for all instruction sets. A block of a packed panel (see [`crate::pack`]) of a 256-bit kernel then has
+    /// same for all instruction sets. A block of a packed panel of a 256-bit kernel then has
     /// 16 KiB and leaves room in a first-level cache of 32 KiB.
     const K_BLOCK: usize;
     /// Zero; `+0.0` for floats.

@@ -250,11 +250,7 @@ fn run_text(text: &str, commands: &[Command]) -> Result<Verdict, String> {
 }
 
 /// The output of a command or its errors; `Err` where the test itself fails.
-fn run_command(
-    command: &Command,
-    argument: Option<&str>,
-    text: &str,
-) -> Result<Result<String, Vec<Report>>, String> {
+fn run_command(command: &Command, argument: Option<&str>, text: &str) -> Result<Result<String, Vec<Report>>, String> {
     let graph = match parse_with(text, "input", &command.options) {
         Ok(graph) => graph,
         Err(error) => return Ok(Err(vec![Report { line: Some(error.line), message: error.message }])),
@@ -365,7 +361,8 @@ mod tests {
 
     #[test]
     fn checks_stand_in_their_order() {
-        let with = |checks: &str| format!("; test cat\n{GRAPH}\n{checks}\n;= {}", GRAPH.trim_end().replace('\n', "\n;= "));
+        let with =
+            |checks: &str| format!("; test cat\n{GRAPH}\n{checks}\n;= {}", GRAPH.trim_end().replace('\n', "\n;= "));
         check(&with("; check: abs\n; check: return\n; check-not: negate"), Ok(true));
         check(&with("; check: return\n; check: abs"), Err("not in this order: `abs`"));
         check(&with("; check-not: abs"), Err("found: `abs`"));
@@ -387,6 +384,9 @@ mod tests {
         check(GRAPH, Err("no line `; test COMMAND`"));
         check(&format!("; test fly\n{GRAPH}"), Err("unknown command `fly`, not one of cat, verify, infer"));
         check(&format!("; test verify\n{GRAPH}"), Ok(true));
-        check(&format!("; test verify\n; test infer\n{GRAPH}\n;= ; test verify\n;= ; test infer\n;= abs : f32[]"), Ok(true));
+        check(
+            &format!("; test verify\n; test infer\n{GRAPH}\n;= ; test verify\n;= ; test infer\n;= abs : f32[]"),
+            Ok(true),
+        );
     }
 }

@@ -9,3 +9,4 @@ pub mod values;
 pub mod samples;
 pub mod filetest;
 pub mod pass_commands;
+pub mod ops_book;

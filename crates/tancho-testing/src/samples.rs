@@ -39,8 +39,7 @@ impl Sample {
         let parameter = |graph: &mut Graph, (position, of): (usize, &TensorType)| {
             graph.add_parameter(Some(&format!("x{position}")), of.clone(), Span::NONE)
         };
-        let operands: Vec<Value> =
-            self.operands.iter().enumerate().map(|entry| parameter(&mut graph, entry)).collect();
+        let operands: Vec<Value> = self.operands.iter().enumerate().map(|entry| parameter(&mut graph, entry)).collect();
         let node = graph.add(self.op.clone(), &operands, Span::NONE).unwrap_or_else(|error| panic!("{self}: {error}"));
         let results = 0..graph.node(node).types().len() as u32;
         graph.set_results(results.map(|result| Value { node, result }).collect());

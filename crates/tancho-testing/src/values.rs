@@ -216,7 +216,8 @@ mod tests {
                 let count = interesting_values(dtype).len();
                 let found = array(dtype, &Shape::new(&[count]), Flavour::Wild, seed);
                 let sorted = |text: &str| {
-                    let mut words: Vec<String> = text.trim_matches(['[', ']']).split(", ").map(|w| w.trim().into()).collect();
+                    let mut words: Vec<String> =
+                        text.trim_matches(['[', ']']).split(", ").map(|w| w.trim().into()).collect();
                     words.sort();
                     words
                 };

@@ -3,7 +3,7 @@
 use tancho_ir::ops::Comparison;
 use tancho_tensor::DType;
 
-use super::{at_least, bits, fma_by_constant, flip_sign, polynomial, sign_bit, with_integer, with_sign};
+use super::{at_least, bits, fma_by_constant, flip_sign, polynomial_in_halves, sign_bit, with_float, with_integer, with_sign};
 use crate::kernel::body::{Binary, Body, Scalar, Unary};
 
 /// `(atan(a)/a − 1) / a²` by powers of `a²`, for `0 ≤ a ≤ 1`, with a relative error of 2⁻²⁵·⁸.
@@ -49,7 +49,8 @@ const QUARTER_TURN_F64: [f64; 2] = [1.57079632679489656, 6.12323399573676604e-17
 ///
 /// The quotient of the smaller and the larger magnitude has an arctangent between 0 and π/4; the octant says what to add
 /// that, or its negative, to: zero, one or two quarter turns, which are added in two parts. The polynomial has degree 17
-/// (f64: 39); it does without a second division. As C99 has it, the axes and the infinities count with their signs, and
+/// (f64: 39); it does without a second division. Its
+/// coefficients alternate in sign, so that even and odd powers must not be summed apart. As C99 has it, the axes and the infinities count with their signs, and
 /// infinite magnitudes are equal to each other.
 pub fn atan2(body: &mut Body, y: Scalar, x: Scalar) -> Scalar {
     let dtype = body.dtype(x);
@@ -61,22 +62,16 @@ pub fn atan2(body: &mut Body, y: Scalar, x: Scalar) -> Scalar {
     let zero = body.float(0.0, dtype);
     let one = body.float(1.0, dtype);
     let two = body.float(2.0, dtype);
-    let infinity = body.float(f64::INFINITY, dtype);
 
     let (height, width) = (body.unary(Unary::Abs, y), body.unary(Unary::Abs, x));
     let steep = body.compare(Comparison::Gt, height, width);
     let smaller = body.select(steep, width, height);
     let larger = body.select(steep, height, width);
-    // The quotient of two zeros is zero.
+    // The quotient of two zeros is zero; that of two infinities is one.
     let larger = at_least(body, larger, least);
     let quotient = body.divide(smaller, larger);
-    let both_infinite = body.compare(Comparison::Eq, smaller, infinity);
-    let quotient = body.select(both_infinite, one, quotient);
-
-    let square = body.multiply(quotient, quotient);
-    let tail = polynomial(body, square, coefficients);
-    let cube = body.multiply(square, quotient);
-    let angle = body.fma(cube, tail, quotient);
+    let equal = body.compare(Comparison::Eq, smaller, larger);
+    let quotient = body.select(equal, one, quotient);
 
     let bits_of_x = bits(body, x);
     let integer_zero = body.integer(0, body.dtype(bits_of_x));
@@ -87,9 +82,15 @@ pub fn atan2(body: &mut Body, y: Scalar, x: Scalar) -> Scalar {
     let sign = sign_bit(body, x);
     let top = with_integer(body, Binary::Xor, sign, super::format(dtype).sign);
     let sign = body.select(steep, top, sign);
-    let angle = flip_sign(body, angle, sign);
-    let angle = fma_by_constant(body, turns, quarter_turn[1], angle);
-    let angle = fma_by_constant(body, turns, quarter_turn[0], angle);
+    let quotient = flip_sign(body, quotient, sign);
+
+    let square = body.multiply(quotient, quotient);
+    let tail = polynomial_in_halves(body, square, coefficients);
+    let cube = body.multiply(square, quotient);
+    let small = with_float(body, Binary::Multiply, turns, quarter_turn[1]);
+    let small = body.fma(cube, tail, small);
+    let large = fma_by_constant(body, turns, quarter_turn[0], quotient);
+    let angle = body.add(large, small);
     let sign = sign_bit(body, y);
     with_sign(body, angle, sign)
 }

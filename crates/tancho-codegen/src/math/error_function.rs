@@ -6,6 +6,7 @@
 
 use tancho_tensor::DType;
 
+use super::exponential::complement_coefficients;
 use super::{
     at_most, bits, fma_by_constant, format, polynomial, sign_bit, with_integer, with_sign,
 };
@@ -20,11 +21,9 @@ struct Constants {
     /// `ln 2` and its inverse.
     ln_2: f64,
     inverse: f64,
-    /// `(1 − e⁻ʳ − r) / r²` for `|r| ≤ ln 2 / 2`, with the least error relative to `1 − e⁻ʳ`.
-    power: &'static [f64],
 }
 
-/// Relative errors: of `P` 2⁻²⁶·⁸, of the power 2⁻²⁶.
+/// The relative error of `P` is 2⁻²⁶·⁸.
 const F32: Constants = Constants {
     limit: 4.0,
     exponent: &[
@@ -40,58 +39,46 @@ const F32: Constants = Constants {
     ],
     ln_2: 6.93147182464599609e-1,
     inverse: 1.44269502162933350,
-    power: &[-4.999999702e-1, 1.666653901e-1, -4.166738689e-2, 8.367088623e-3, -1.388292876e-3],
 };
 
-/// Relative errors: of `P` 2⁻⁵⁵, of the power 2⁻⁵⁴·⁷.
+/// The relative error of `P` is 2⁻⁵⁷·⁵.
 const F64: Constants = Constants {
     limit: 6.0,
     exponent: &[
         1.28379167095512559e-1,
-        6.36619772367590930e-1,
-        1.02772603301315504e-1,
-        -1.91284469930953181e-2,
-        -2.09194853922861651e-4,
-        1.69620766990087601e-3,
-        -5.90132430419119014e-4,
-        2.59045008206064535e-5,
-        6.44204693337238588e-5,
-        -2.95756626486037918e-5,
-        3.16966437290360908e-6,
-        3.13297145277699741e-6,
-        -2.03719791991151071e-6,
-        5.70640053351153404e-7,
-        -1.17129252552858038e-8,
-        -6.57312858833985694e-8,
-        3.45840113139690746e-8,
-        -1.07731087491462940e-8,
-        2.36046115765031130e-9,
-        -3.76062153500341532e-10,
-        4.30167562135481380e-11,
-        -3.36425674706920315e-12,
-        1.61482271636699291e-13,
-        -3.59207918767933366e-15,
+        6.36619772367583603e-1,
+        1.02772603301788751e-1,
+        -1.91284470050702669e-2,
+        -2.09194694843332045e-4,
+        1.69620638575143775e-3,
+        -5.90125552925479862e-4,
+        2.58786043783821070e-5,
+        6.44918606699047467e-5,
+        -2.97240460400576936e-5,
+        3.40726575191226924e-6,
+        2.83513946467737201e-6,
+        -1.74154655147193728e-6,
+        3.36364062559761770e-7,
+        1.37182224961988139e-7,
+        -1.41761820151242687e-7,
+        6.57333545866809835e-8,
+        -2.09625855471989215e-8,
+        4.99768310911578120e-9,
+        -9.08218141087892514e-10,
+        1.24840322575437729e-10,
+        -1.26109380945432649e-11,
+        8.84554377407488780e-13,
+        -3.85052202661472622e-14,
+        7.83420293663719191e-16,
     ],
     ln_2: 6.93147180559945286e-1,
     inverse: 1.44269504088896339,
-    power: &[
-        -5.00000000000000555e-1,
-        1.66666666666665880e-1,
-        -4.16666666665766738e-2,
-        8.33333333338957122e-3,
-        -1.38888889315938327e-3,
-        1.98412697189905522e-4,
-        -2.48015052373233988e-5,
-        2.75574075265152309e-6,
-        -2.76260529994386690e-7,
-        2.50537916907235155e-8,
-    ],
 };
 
 /// The error function.
 ///
-/// `P = x + x·(P/x − 1)`, with a polynomial of degree 8 (f64: 23) in the bracket. With `P = r − n·ln 2` and `s = 2ⁿ`, `n ≤ 0`,
-/// the result is `(1 − s) + s·(1 − e⁻ʳ)`, for which a polynomial of degree 6 (f64: 11) suffices, and one step of the reduction,
+/// `P = x + x·(P/x − 1)`, with a polynomial of degree 8 (f64: 24) in the bracket. With `P = r − n·ln 2` and `s = 2ⁿ`, `n ≤ 0`,
+/// the result is `(1 − s) + s·(1 − e⁻ʳ)`, for which a polynomial of degree 6 (f64: 12) suffices, and one step of the reduction,
 /// since what is missing of `n·ln 2` is multiplied by `s`.
 pub fn erf(body: &mut Body, x: Scalar) -> Scalar {
     let dtype = body.dtype(x);
@@ -106,7 +93,7 @@ pub fn erf(body: &mut Body, x: Scalar) -> Scalar {
     let rounded = fma_by_constant(body, exponent, -constants.inverse, round);
     let multiple = body.subtract(rounded, round);
     let rest = fma_by_constant(body, multiple, constants.ln_2, exponent);
-    let quotient = polynomial(body, rest, constants.power);
+    let quotient = polynomial(body, rest, &complement_coefficients(dtype));
     let square = body.multiply(rest, rest);
     let complement = body.fma(square, quotient, rest);
 

@@ -46,7 +46,7 @@ const F32: Constants = Constants {
     power_to_half: &[4.999999702e-1, 1.666653901e-1, 4.166738689e-2, 8.367088623e-3, 1.388292876e-3],
 };
 
-/// Relative errors of the powers: 2⁻⁵⁶ and 2⁻⁵⁴·⁷.
+/// Relative errors of the powers: 2⁻⁵⁶ and 2⁻⁶¹.
 const F64: Constants = Constants {
     inverse: 1.44269504088896339,
     period: [6.93147180559945286e-1, 2.31904681384629956e-17],
@@ -65,18 +65,25 @@ const F64: Constants = Constants {
         1.59360646972456667e-10,
     ],
     power_to_half: &[
-        5.00000000000000555e-1,
-        1.66666666666665880e-1,
-        4.16666666665766738e-2,
-        8.33333333338957122e-3,
-        1.38888889315938327e-3,
-        1.98412697189905522e-4,
-        2.48015052373233988e-5,
-        2.75574075265152309e-6,
-        2.76260529994386690e-7,
-        2.50537916907235155e-8,
+        0.5,
+        1.66666666666666768e-1,
+        4.16666666666666852e-2,
+        8.33333333332181639e-3,
+        1.38888888888995428e-3,
+        1.98412698853008663e-4,
+        2.48015872607521481e-5,
+        2.75572451846681970e-6,
+        2.75573463905190587e-7,
+        2.51086785651345756e-8,
+        2.08892411138214660e-9,
     ],
 };
+
+/// The polynomial of `(1 − e⁻ʳ − r) / r²` for `|r| ≤ ln 2 / 2`: that of `eʳ` with every other sign changed.
+pub(super) fn complement_coefficients(dtype: DType) -> Vec<f64> {
+    let coefficients = constants(dtype).power_to_half.iter().enumerate();
+    coefficients.map(|(power, &coefficient)| if power % 2 == 0 { -coefficient } else { coefficient }).collect()
+}
 
 fn constants(dtype: DType) -> Constants {
     if dtype == DType::F32 { F32 } else { F64 }
@@ -171,7 +178,7 @@ pub fn exponential(body: &mut Body, x: Scalar) -> Scalar {
 /// `eˣ − 1`, with a small relative error near zero too.
 ///
 /// With `x = n·ln 2 + r` and `S = eʳ − 1` it is `(s·S + (s − 1/s'))·s'`. `s·S` is added in two steps, the exact head of `r`
-/// first, since what is left of `S` is small beside the result. The polynomial of `eʳ − 1` has degree 6 (f64: 11). The
+/// first, since what is left of `S` is small beside the result. The polynomial of `eʳ − 1` has degree 6 (f64: 12). The
 /// argument is bounded where the result is −1 or overflows.
 pub fn exponential_minus_one(body: &mut Body, x: Scalar) -> Scalar {
     let dtype = body.dtype(x);

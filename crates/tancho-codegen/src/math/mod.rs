@@ -284,3 +284,16 @@ fn polynomial_in_chains(body: &mut Body, x: Scalar, coefficients: &[f64], chains
     }
     value
 }
+
+/// `c₀ + c₁x + c₂x² + …` in two chains, of the low and of the high powers (from x⁴ or x⁸ on).
+fn polynomial_in_halves(body: &mut Body, x: Scalar, coefficients: &[f64]) -> Scalar {
+    let low_powers = if coefficients.len() < 12 { 4 } else { 8 };
+    let (low, high) = coefficients.split_at(low_powers);
+    let low = polynomial_in_chains(body, x, low, 1);
+    let high = polynomial_in_chains(body, x, high, 1);
+    let mut power = x;
+    for _ in 0..low_powers.ilog2() {
+        power = body.multiply(power, power);
+    }
+    body.fma(power, high, low)
+}

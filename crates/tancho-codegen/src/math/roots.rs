@@ -82,7 +82,7 @@ fn cbrt_of_normal(body: &mut Body, x: Scalar) -> Scalar {
 fn inverse_cbrt_guess(body: &mut Body, x: Scalar) -> Scalar {
     let dtype = body.dtype(x);
     let format = format(dtype);
-    let dropped = dtype.bits() as i64 - 1 - format.fraction_bits;
+    let dropped = dtype.bits() as i64 - format.fraction_bits;
     let one = (1_i64 << format.fraction_bits) as f64;
     let bits_of_x = bits(body, x);
     let high = with_integer(body, Binary::ShiftRightLogical, bits_of_x, dropped);

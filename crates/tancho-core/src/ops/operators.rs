@@ -33,7 +33,7 @@ macro_rules! operators {
             }
         }
 
-        operators!(@left $Trait $method $name $Op f32 f64 i8 i16 i32 i64 u8 u16 u32 u64 bool);
+        operators!(@left $Trait $method $name $Op f32 f64 i8 i16 i32 i64 u8 u16 u32 u64 usize bool);
     )*};
     (@left $Trait:ident $method:ident $name:literal $Op:ident $($Scalar:ident)*) => {$(
         impl $Trait<Tensor> for $Scalar {

@@ -31,11 +31,7 @@ pub(super) fn read<'t>(name: &str, reader: &mut OpReader<'_, 't>) -> Result<Opti
 }
 
 /// Reads `name=[…]x[…]`, or nothing.
-fn read_pair(
-    name: &str,
-    first: &mut bool,
-    reader: &mut OpReader<'_, '_>,
-) -> Result<(Vec<usize>, Vec<usize>), Failure> {
+fn read_pair(name: &str, first: &mut bool, reader: &mut OpReader<'_, '_>) -> Result<(Vec<usize>, Vec<usize>), Failure> {
     let cursor = &mut *reader.cursor;
     let next = if *first { cursor.peek() } else { cursor.peek_behind() };
     if next.text != name || (!*first && !cursor.at_sign(",")) {

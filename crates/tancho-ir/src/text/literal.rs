@@ -275,7 +275,11 @@ fn push_element(bytes: &mut Vec<u8>, dtype: DType, element: &Element<'_>) -> Res
                         return Err(fail());
                     }
                     // The sign of a NaN is not in what Rust parses.
-                    let value = if value.is_nan() { <$t>::NAN.copysign(if element.negative { -1.0 } else { 1.0 }) } else { value };
+                    let value = if value.is_nan() {
+                        <$t>::NAN.copysign(if element.negative { -1.0 } else { 1.0 })
+                    } else {
+                        value
+                    };
                     value.to_bits().to_le_bytes()
                 }
             })

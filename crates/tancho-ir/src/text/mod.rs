@@ -37,8 +37,8 @@ mod tests;
 pub use parse::{ParseError, ParseOptions, parse, parse_with};
 pub use print::{PrintOptions, print};
 
-pub(crate) use names::write_quoted;
 pub(crate) use literal::write_array;
+pub(crate) use names::write_quoted;
 pub(crate) use print::{Place, print_lines, print_order};
 
 use std::fmt;

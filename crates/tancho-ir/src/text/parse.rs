@@ -192,12 +192,8 @@ impl<'t> Parser<'t, '_> {
     }
 
     fn function(&mut self, name: &str) -> Result<(Graph, usize), Failure> {
-        let mut function = Function {
-            graph: Graph::new(name),
-            values: HashMap::new(),
-            equalities: Equalities::default(),
-            depth: 0,
-        };
+        let mut function =
+            Function { graph: Graph::new(name), values: HashMap::new(), equalities: Equalities::default(), depth: 0 };
         self.cursor.expect_sign("(")?;
         if !self.cursor.eat_sign(")") {
             loop {
@@ -280,12 +276,8 @@ impl<'t> Parser<'t, '_> {
         let count = if self.cursor.eat_sign(":") { Some(self.cursor.integer::<usize>("a number")?) } else { None };
         self.cursor.expect_sign("=")?;
         let name = self.cursor.expect_kind(Kind::Word, "the name of an op")?;
-        let mut reader = OpReader {
-            cursor: &mut self.cursor,
-            function,
-            functions: &self.functions,
-            operands: SmallVec::new(),
-        };
+        let mut reader =
+            OpReader { cursor: &mut self.cursor, function, functions: &self.functions, operands: SmallVec::new() };
         let unfinished = read_op(name, &mut reader)?;
         let operands = reader.operands;
         if !self.cursor.eat_sign(":") {

@@ -121,7 +121,8 @@ fn names_do_not_collide() {
     let last = graph.add_parameter(None, of.clone(), Span::NONE);
     graph.set_results(vec![last]);
     let text = graph.to_string();
-    for name in ["%x:", "%x.1:", "%x.1.1:", "%\"0\":", "%\"\":", "%\"a\\\"b\\n\":", "%\"%\":", "%0:", "?\"batch size\""] {
+    for name in ["%x:", "%x.1:", "%x.1.1:", "%\"0\":", "%\"\":", "%\"a\\\"b\\n\":", "%\"%\":", "%0:", "?\"batch size\""]
+    {
         assert!(text.contains(name), "{name} in {text}");
     }
     assert_eq!(check_canonical(&text).name(), "two words");
@@ -200,7 +201,10 @@ fn errors_name_the_place() {
     let f = |body: &str| format!("func @f(%x: f32[3], %n: f32[?n]) -> f32[3] {{\n  {body}\n}}\n");
     check_error("$", "expected `func`, found the end of the text");
     check_error("$fun @f", "expected `func`, found `fun`");
-    check_error("func @f(%x: $f16[]) ", "unknown element type `f16`, not one of f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, bool");
+    check_error(
+        "func @f(%x: $f16[]) ",
+        "unknown element type `f16`, not one of f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, bool",
+    );
     check_error(&f("%0 = $sqroot %x : f32[3]"), "unknown op `sqroot`; did you mean sqrt?");
     check_error(&f("%0 = $exp %x : f32[3]"), "unknown op `exp`; did you mean exponential, exponential_minus_one?");
     check_error(&f("%0 = abs $%y : f32[3]"), "%y is not defined before this line");
@@ -208,18 +212,30 @@ fn errors_name_the_place() {
     check_error(&f("%0 = $popcnt %x : f32[3]"), "popcnt: does not take f32[3]");
     check_error(&f("%0 = $abs %x, %x : f32[3]"), "abs: takes 1 operands, but 2 are given");
     check_error(&f("$%x = abs %x : f32[3]"), "%x is defined twice");
-    check_error(&f("%0 = compare %x, %x, $less : bool[3]"), "expected `eq`, `ne`, `ge`, `gt`, `le` or `lt`, found `less`");
+    check_error(
+        &f("%0 = compare %x, %x, $less : bool[3]"),
+        "expected `eq`, `ne`, `ge`, `gt`, `le` or `lt`, found `less`",
+    );
     check_error(&f("%0 = transpose %x $: f32[3]"), "expected `, permutation=`, found `:`");
     check_error(&f("%0 = constant dense<[1.0, $true]> : f32[2]"), "`true` is not of f32");
     check_error(&f("%0 = constant dense<[$300]> : i8[1]"), "`300` is not of i8");
     check_error(&f("%0 = constant $dense<[1, 2]> : i8[3]"), "a list of sizes [2] is no i8[3]");
-    check_error(&f("%0 = constant $1.0 : f32[99999999999, 99999999999]"), "f32[99999999999, 99999999999] has more elements than memory can hold");
-    check_error(&f("%0 = constant $dense<1.0> : f32[999999999999]"), "f32[999999999999] is too large to be made of one element");
+    check_error(
+        &f("%0 = constant $1.0 : f32[99999999999, 99999999999]"),
+        "f32[99999999999, 99999999999] has more elements than memory can hold",
+    );
+    check_error(
+        &f("%0 = constant $dense<1.0> : f32[999999999999]"),
+        "f32[999999999999] is too large to be made of one element",
+    );
     check_error(&f("%0 = constant $dense<\"0x00\"> : f32[1]"), "2 hexadecimal digits, but the type has 4 bytes");
     check_error(&f("%0 = call $@g(%x) : f32[3]"), "there is no function @g before this one");
     check_error(&f("%0 = add %x, %x $f32[3]"), "expected `:` and the type of the result, found `f32`");
     check_error(&f("return $\"x"), "the string has no end on its line");
-    check_error("func @f(%x: f32[3]) -> $f32[4] {\n  return %x\n}", "result 0 is stated as f32[4], but f32[3] is returned");
+    check_error(
+        "func @f(%x: f32[3]) -> $f32[4] {\n  return %x\n}",
+        "result 0 is stated as f32[4], but f32[3] is returned",
+    );
     check_error("func @f(%x: f32[3]) -> f32[3] {\n  return $%x, %x\n}", "2 results, but the function states 1 types");
     check_error("func @f(%x: f32[$floordiv(?n, 0)", "a size is divided by zero");
 }
@@ -241,7 +257,8 @@ fn hostile_texts_end_in_errors() {
         calls += &format!("func @f{i}(%x: f32[]) -> f32[] {{ %0 = call @f{}(%x) : f32[] return %0 }}", i - 1);
     }
     assert!(parse(&calls, "x").unwrap_err().message.contains("calls nest deeper"));
-    let number = format!("func @f(%x: f32[-9223372036854775808*?n, floordiv(?n - 9223372036854775808, -1), {}", "9".repeat(50));
+    let number =
+        format!("func @f(%x: f32[-9223372036854775808*?n, floordiv(?n - 9223372036854775808, -1), {}", "9".repeat(50));
     assert!(parse(&number, "x").unwrap_err().message.contains("is not a size"));
     let power = format!(
         "func @g(%x: f32[?a], %y: f32[{}]) -> f32[?a] {{ return %x }}\n\

@@ -50,10 +50,7 @@ const CALLS: &[(&str, &[&str])] = &[
         &["f32[3, 5]", "f32[5]"],
     ),
     // An empty tensor and a constraint.
-    (
-        "func @f(%x: u8[?n], %y: u8[?m]) -> u8[?n] { %0 = add %x, %y : u8[?n] return %0 }",
-        &["u8[0]", "u8[0]"],
-    ),
+    ("func @f(%x: u8[?n], %y: u8[?m]) -> u8[?n] { %0 = add %x, %y : u8[?n] return %0 }", &["u8[0]", "u8[0]"]),
 ];
 
 pub(super) fn add_samples(samples: &mut Vec<Sample>, op: &ControlOp) {

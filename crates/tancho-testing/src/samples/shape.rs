@@ -93,7 +93,8 @@ pub(super) fn add_samples(samples: &mut Vec<Sample>, op: &ShapeOp) {
             ShapeOp::Reverse { .. } => {
                 for sizes in FEW_SHAPES {
                     let all: Vec<usize> = (0..sizes.len()).collect();
-                    let (first, last) = (all.get(..1).unwrap_or(&[]).to_vec(), all.last().copied().into_iter().collect());
+                    let (first, last) =
+                        (all.get(..1).unwrap_or(&[]).to_vec(), all.last().copied().into_iter().collect());
                     for axes in [vec![], first, last, all] {
                         add(ShapeOp::Reverse { axes }, vec![of(dtype, sizes)]);
                     }
