@@ -48,7 +48,7 @@ fn main() -> Result<()> {
     // Errors. No operation panics and none needs `?`: a tensor that could not be computed carries its error,
     // every operation on it passes the first one on, and whoever asks for values gets it, with the line of this
     // file that made it:
-    //   matmul: inner dimensions differ: lhs f32[1, 2] has 2, rhs f32[3, 1] has 3 (examples/functions.rs:57:43)
+    //   matmul: inner dimensions differ: lhs f32[1, 2] has 2, rhs f32[3, 1] has 3 (examples/functions.rs:52:39)
     let bad = tensor([[1.0f32, 2.0]]).matmul(tensor([[1.0f32], [2.0], [3.0]])) + 1.0;
     println!("{}", bad.item::<f32>().unwrap_err());
     Ok(())

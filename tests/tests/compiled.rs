@@ -9,6 +9,7 @@ use tancho_interp::interpret;
 use tancho_ir::{Graph, Op};
 use tancho_runtime::{Argument, CompileOptions, Executable, Results, set_threads};
 use tancho_tensor::{Array, DType};
+use tancho_testing::random::{RandomOptions, random_graph};
 use tancho_testing::samples::{Sample, samples};
 use tancho_testing::values::{Flavour, arrays};
 
@@ -114,6 +115,56 @@ fn every_sample_gives_the_same_bits_on_any_number_of_threads() {
             let first = first.get_or_insert_with(|| results.clone());
             let same = results.iter().zip(first.iter()).all(|(x, y)| x.same_bits(y));
             assert!(same, "other bits on {threads} threads");
+        }
+    });
+}
+
+/// The number of random graphs; many more where the environment asks for a sweep.
+fn random_graphs() -> u64 {
+    if std::env::var_os("TANCHO_SWEEP").is_some() { 20_000 } else { 400 }
+}
+
+/// Runs a check on random graphs, and reports the first that fails, with its seed.
+#[track_caller]
+fn check_graphs(options: RandomOptions, check: impl Fn(&Graph, &[Array])) {
+    for seed in 0..random_graphs() {
+        let graph = random_graph(seed, options);
+        let parameters: Vec<_> = graph.parameter_types().cloned().collect();
+        let flavour = if seed % 3 == 0 { Flavour::Wild } else { Flavour::Tame };
+        let arguments = arrays(&parameters, flavour, seed);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&graph, &arguments))) {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            panic!("seed {seed}: {}\n{graph}", text.unwrap_or("a panic"));
+        }
+    }
+}
+
+#[track_caller]
+fn assert_same_bits(found: &[Array], expected: &[Array], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}: number of results");
+    for (position, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert!(found.same_bits(expected), "{what}: result {position}\n{found}\nexpected\n{expected}");
+    }
+}
+
+#[test]
+fn random_graphs_give_what_the_interpreter_gives() {
+    check_graphs(RandomOptions::default(), |graph, arguments| {
+        let expected = interpret(graph, arguments).unwrap_or_else(|error| panic!("{error}"));
+        assert_same_bits(&run(&compile(graph, false), arguments), &expected, "each op for itself");
+        assert_same_bits(&run(&compile(graph, true), arguments), &expected, "optimised and fused");
+    });
+}
+
+#[test]
+fn random_graphs_give_the_same_bits_fused_or_not_on_any_number_of_threads() {
+    let options = RandomOptions { elementary: true, max_elements: 60_000, ..RandomOptions::default() };
+    check_graphs(options, |graph, arguments| {
+        let expected = run(&compile(graph, false), arguments);
+        let fused = compile(graph, true);
+        for threads in [1, 2, 8] {
+            set_threads(threads);
+            assert_same_bits(&run(&fused, arguments), &expected, "fused");
         }
     });
 }

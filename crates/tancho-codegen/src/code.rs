@@ -194,7 +194,7 @@ fn make_isa() -> Result<OwnedTargetIsa, EmitError> {
     let generator = |error: &dyn std::fmt::Display| EmitError::Generator(error.to_string());
     let mut flags = settings::builder();
     let verify = if std::env::var_os("TANCHO_VERIFY").is_some() { "true" } else { "false" };
-    for (name, value) in [("opt_level", "speed"), ("enable_verifier", verify), ("is_pic", "false")] {
+    for (name, value) in [("opt_level", "speed"), ("enable_verifier", verify), ("is_pic", "false"), ("unwind_info", "false")] {
         flags.set(name, value).map_err(|error| generator(&error))?;
     }
     let builder = cranelift_native::builder().map_err(|error| EmitError::Processor(error.to_string()))?;

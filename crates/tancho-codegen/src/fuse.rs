@@ -293,12 +293,13 @@ impl<'g> Lowering<'g> {
         while let Some((_, (id, once))) = candidates.pop_last() {
             let value = Value { node: id, result: 0 };
             let Some(op) = graph.node(id).op() else { continue };
-            if taken.len() >= MAX_NODES || (is_materialized_op(op) && !is_constant_like(op)) {
+            if taken.len() >= MAX_NODES {
                 continue;
             }
             let exclusive = once && self.is_exclusive(value, root, is_root, &taken);
             let take = match op {
-                _ if is_constant_like(op) => is_inline_constant(op),
+                Op::Shape(ShapeOp::Constant(array)) => array.len() == 1,
+                Op::Shape(ShapeOp::Concatenate { .. } | ShapeOp::Pad { .. }) => false,
                 _ if self.is_materialized(value) => false,
                 Op::Shape(_) => true,
                 Op::Elementwise(_) => exclusive || self.cost(value) <= CHEAP,
@@ -354,7 +355,8 @@ impl<'g> Lowering<'g> {
         while let Some(value) = pending.pop() {
             let node = graph.node(value.node);
             match node.op() {
-                Some(op) if is_constant_like(op) && is_inline_constant(op) => continue,
+                Some(Op::Shape(ShapeOp::Constant(array))) if array.len() == 1 => continue,
+                Some(Op::Shape(ShapeOp::Iota { .. } | ShapeOp::DimensionSize { .. })) => continue,
                 Some(Op::Elementwise(op)) if !self.is_materialized(value) => cost += instruction_count(op),
                 Some(Op::Shape(_)) if !self.is_materialized(value) => {}
                 _ => {
@@ -376,23 +378,6 @@ pub(crate) fn dense_source(graph: &Graph, value: Value) -> Value {
     match graph.op_of(value) {
         Some(Op::Shape(ShapeOp::Reshape { .. })) => dense_source(graph, graph.node(value.node).operands()[0]),
         _ => value,
-    }
-}
-
-/// Ops whose values always lie in memory.
-fn is_materialized_op(op: &Op) -> bool {
-    matches!(op, Op::Shape(ShapeOp::Concatenate { .. } | ShapeOp::Pad { .. } | ShapeOp::Constant(_)))
-}
-
-fn is_constant_like(op: &Op) -> bool {
-    matches!(op, Op::Shape(ShapeOp::Constant(_) | ShapeOp::Iota { .. } | ShapeOp::DimensionSize { .. }))
-}
-
-/// Constants that stand in the code.
-fn is_inline_constant(op: &Op) -> bool {
-    match op {
-        Op::Shape(ShapeOp::Constant(array)) => array.len() == 1,
-        _ => true,
     }
 }
 

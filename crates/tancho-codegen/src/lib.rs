@@ -14,6 +14,7 @@ pub mod fuse;
 mod lower;
 mod draft;
 pub mod program;
+pub mod graphviz;
 pub mod emit;
 pub mod code;
 mod compiled;

@@ -411,3 +411,101 @@ fn layouts_reach_every_element() {
     let layout = Layout::new(DType::F32, &[3, 2], &[-2, 1]);
     assert_eq!((layout.elements(), layout.origin), (6, 4));
 }
+
+/// What is printed is read back, and printed alike.
+#[test]
+fn kernels_print_and_parse() {
+    for seed in 0..200 {
+        for generate in [random_map, random_row, random_column] {
+            let kernel = generate(&mut Random::new(3_000_000 + seed)).kernel;
+            let text = kernel.to_string();
+            let parsed = Kernel::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            assert_eq!(parsed.to_string(), text);
+            assert!(parsed == kernel, "{text}");
+        }
+    }
+}
+
+#[test]
+fn constants_print_and_parse() {
+    for dtype in DType::ALL {
+        let mut body = Body::new();
+        let values: Vec<Scalar> =
+            generate::special_values(dtype).into_iter().map(|bits| body.constant_bits(bits, dtype)).collect();
+        let kernel = map_of(&[], body, &values);
+        assert_eq!(Kernel::parse(&kernel.to_string()), Ok(kernel));
+    }
+}
+
+#[test]
+fn a_kernel_reads_as_it_is_documented() {
+    let text = "kernel row outer=1 {\n  load a: f32 [*, 1]\n  reduce r0 = max v0 : f32\n  v0 = load a : f32\n  \
+                v1 = reduced r0 : f32\n  v2 = subtract v0, v1 : f32\n  keep v0\n  store v2: f32 [*, 1]\n}";
+    let kernel = Kernel::parse(text).unwrap();
+    assert_eq!(kernel.to_string(), text);
+    let spread = text.replace('\n', "\n\n").replace(" = ", "   =   ").replace('{', "{ // a comment");
+    assert_eq!(Kernel::parse(&spread), Ok(kernel));
+}
+
+#[test]
+fn parse_errors_have_places() {
+    #[track_caller]
+    fn check(body: &str, expected: &str) {
+        let text = format!("kernel row outer=1 sizes=1 {{\n  load a: f32 [*, 1]\n{body}\n}}");
+        assert_eq!(Kernel::parse(&text).unwrap_err().to_string(), expected);
+    }
+    check("  v1 = load a : f32", "3:3: expected a statement or `v0 =`, found `v1`");
+    check("  v0 = load b : f32", "3:13: there is no load `b`");
+    check("  v0 = load a : f64", "3:17: expected the dtype f32, found f64");
+    check("  v0 = load a : f33", "3:17: `f33` is no dtype");
+    check("  v0 = load a : f32 f", "3:21: expected the end of the line");
+    check("  v0 = frobnicate v0 : f32", "3:8: there is no operation `frobnicate`");
+    check("  v0 = negate v0 : f32", "3:15: v0 is not known here");
+    check("  v0 = constant 256 : u8", "3:17: `256` is no constant of dtype u8");
+    check("  v0 = constant true : bool\n  v1 = negate v0 : bool", "4:20: negate does not take bool");
+    check("  v0 = constant 1 : i8\n  v1 = constant 1 : i8", "4:3: v1 repeats v0");
+    check("  v0 = index 2 : i64", "3:14: a dimension is at most 1, not 2");
+    check("  v0 = size 1 : i64", "3:13: there are 1 sizes");
+    check("  v0 = reduced r0 : f32", "3:16: there is no reduction r0");
+    check("  reduce r0 = sum v0 : f32\n  v0 = reduced r0 : f32", "4:16: r0 folds a value that comes later");
+    check("  reduce r0 = sum v0 : f32", "3:3: there is no value v0");
+    check("  reduce r0 = and v0 : f32\n  v0 = load a : f32", "3:3: and does not take f32");
+    check("  reduce r0 = argmax v0 : i8\n  v0 = load a : f32", "3:3: argmax of f32 does not give i8");
+    check("  reduce r0 = mean v0 : f32", "3:15: `mean` is no kind of reduction");
+    check("  store v0: f32 [*, 1]", "3:9: v0 is not known here");
+    check("  v0 = load a : f32\n  store v0: f64 [*, 1]", "4:9: v0 is f32, the access is f64");
+    check("  v0 = load a : f32\n  store v0: f32 [*]", "4:19: expected `,`");
+    check("  v0 = load a : f32\n  store v0: f32 [*, 2]", "4:21: expected a stride: `0`, `1` or `*`");
+    check("}\n", "5:1: expected the end of the text");
+    let header = |text: &str| Kernel::parse(text).unwrap_err().to_string();
+    assert_eq!(header(""), "1:1: expected `kernel`, found the end of the text");
+    assert_eq!(header("kernel map outer=0 {\n"), "1:1: expected `}`, found the end of the text");
+    assert_eq!(header("kernel map outer=99 {"), "1:18: the number of outer dimensions is at most 64, not 99");
+    assert_eq!(header("kernel ring outer=0 {"), "1:8: expected `map`, `row` or `column`, found `ring`");
+    assert_eq!(header("kernel map outer=0 {\n reduce r0 = sum v0 : f32\n}"), "2:2: a map kernel has no reductions");
+}
+
+/// Texts with errors of any kind are refused or read, and what is read is well formed enough to be compiled.
+#[test]
+fn mutilated_texts_do_not_panic() {
+    let mut random = Random::new(11);
+    for seed in 0..300 {
+        let kernel = random_row(&mut Random::new(4_000_000 + seed)).kernel;
+        let mut bytes = kernel.to_string().into_bytes();
+        for _ in 0..1 + random.below(3) {
+            let at = random.below(bytes.len() as u64) as usize;
+            match random.below(3) {
+                0 => bytes[at] = random.pick(b"v0123459 :=,[]*{}\nrabf\xc3"),
+                1 => drop(bytes.remove(at)),
+                _ => bytes.truncate(at),
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        if let Ok(kernel) = Kernel::parse(&String::from_utf8_lossy(&bytes)) {
+            assert_eq!(Kernel::parse(&kernel.to_string()).as_ref(), Ok(&kernel));
+            code::compile(&[Arc::new(kernel)]).unwrap();
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Files in and out: NumPy arrays, safetensors, and Tancho's own model folder.
 //!
-//! Nothing here trusts a file: sizes are checked against the length of the file before memory is taken for them, and what
-//! is wrong is one [`FormatError`] that names the file, the place in it, what was expected and what was found. The
+//! Nothing here trusts a file: sizes are checked against the length of the file before memory is taken for them, and
+//! what is wrong is one [`FormatError`] that names the file, the place in it, what was expected and what was found. The
 //! `decode_…` functions do the same on bytes that are in memory.
 
 #![forbid(unsafe_code)]

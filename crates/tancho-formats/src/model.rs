@@ -7,8 +7,8 @@
 //!
 //! A constant of more than [`INLINE`] elements is a *weight*: the saved program has a parameter in its place, and the
 //! safetensors file an array of the parameter's name. Loading puts the constants back. Where they stood among the
-//! operations is kept in the safetensors file's description, so that the graph that is loaded is the one that was saved,
-//! also in the order in which it prints. A folder that was made by hand needs no such description.
+//! operations is kept in the safetensors file's description, so that the graph that is loaded is the one that was
+//! saved, also in the order in which it prints. A folder that was made by hand needs no such description.
 //!
 //! Constants in the bodies of calls stay in the text, since a parameter there would change each call.
 
@@ -82,7 +82,7 @@ struct Weight {
 fn split_weights(graph: &Graph) -> (Graph, Vec<Weight>) {
     let operations = operations(graph);
     let mut names = FreeNames::new(graph);
-    let mut copy = Copy::new(graph);
+    let mut copy = GraphCopy::new(graph);
     for parameter in graph.parameters() {
         copy.add_parameter(parameter.node);
     }
@@ -112,7 +112,7 @@ fn join_weights(
     places: &[usize],
     file: &Path,
 ) -> Result<Graph, FormatError> {
-    let mut copy = Copy::new(program);
+    let mut copy = GraphCopy::new(program);
     let mut constants: Vec<(NodeId, Array)> = Vec::new();
     for parameter in program.parameters() {
         let name = program.node(parameter.node).name();
@@ -135,7 +135,7 @@ fn join_weights(
     let place_of = |position: usize| places.get(position).copied().unwrap_or(0);
     let mut waiting: Vec<(usize, NodeId, Array)> =
         constants.into_iter().enumerate().map(|(position, (id, array))| (place_of(position), id, array)).collect();
-    // The next one is the last one; the sort is stable, and so is its reversal.
+    // The next one to place stands last; among equal places that is the first parameter.
     waiting.sort_by_key(|(place, ..)| *place);
     waiting.reverse();
     let mut n_operations = 0;
@@ -170,15 +170,15 @@ fn operations(graph: &Graph) -> Vec<NodeId> {
 }
 
 /// A copy of a graph that is made node by node.
-struct Copy<'a> {
+struct GraphCopy<'a> {
     source: &'a Graph,
     target: Graph,
     copies: HashMap<NodeId, NodeId>,
 }
 
-impl<'a> Copy<'a> {
+impl<'a> GraphCopy<'a> {
     fn new(source: &'a Graph) -> Self {
-        Copy { source, target: Graph::new(source.name()), copies: HashMap::new() }
+        GraphCopy { source, target: Graph::new(source.name()), copies: HashMap::new() }
     }
 
     fn has(&self, id: NodeId) -> bool {

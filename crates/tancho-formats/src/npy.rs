@@ -1,7 +1,7 @@
 //! NumPy's `.npy` files: one array each.
 //!
-//! Read are the versions 1.0 to 3.0, bytes in either order, and elements in row-major (C) or column-major (Fortran) order.
-//! Written is what NumPy itself writes for a row-major array on a little-endian machine, byte for byte.
+//! Read are the versions 1.0 to 3.0, bytes in either order, and elements in row-major (C) or column-major (Fortran)
+//! order. Written is what NumPy itself writes for a row-major array on a little-endian machine, byte for byte.
 
 use std::fs;
 use std::io::Write;

@@ -4,10 +4,10 @@
 //! \x93NUMPY 01 00 76 00 {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }   \n
 //! ```
 //!
-//! The dictionary has these three keys and no others, so that a reader of them is shorter than what it would take to make
-//! a reader of all of Python's literals safe: it does not nest, takes no memory but for the sizes, and knows the byte at
-//! which a header goes wrong. (The crate `npyz` takes memory for the length that a header claims before it reads on, and
-//! multiplies sizes unchecked. The tests read what it writes, and let it read what is written here.)
+//! The dictionary has these three keys and no others, so that a reader of them is shorter than what it would take to
+//! make a reader of all of Python's literals safe: it does not nest, takes no memory but for the sizes, and knows the
+//! byte at which a header goes wrong. (The crate `npyz` takes memory for the length that a header claims before it
+//! reads on, and multiplies sizes unchecked. The tests read what it writes, and let it read what is written here.)
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Safetensors files: named arrays.
 //!
-//! The file is the length of a header, the header (JSON: name → dtype, shape, place of the data; and text that describes
-//! the file), and the data. It is written in one order, by falling element size and then by name, so that equal content
-//! gives equal bytes.
+//! The file is the length of a header, the header (JSON: name → dtype, shape, place of the data; and text that
+//! describes the file), and the data. It is written in one order, by falling element size and then by name, so that
+//! equal content gives equal bytes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -100,8 +100,8 @@ pub(crate) fn decode_described(
     bytes: &[u8],
     file: &Path,
 ) -> Result<(BTreeMap<String, Array>, Description), FormatError> {
-    // What is read of the header keeps within the bytes: the crate has checked that the tensors lie one behind the other,
-    // each as long as its shape says, up to the end of the file.
+    // What is read of the header keeps within the bytes: the crate has checked that the tensors lie one behind the
+    // other, each as long as its shape says, up to the end of the file.
     let (header_length, metadata) =
         SafeTensors::read_metadata(bytes).map_err(|error| header_error(error, bytes, file))?;
     let data = LENGTH_BYTES + header_length;

@@ -1,11 +1,11 @@
 //! The oracle: evaluates a graph op by op, slowly and obviously.
 //!
-//! [`interpret`] is the written meaning of the op set as a program. It shares no code with the compiler; where the bits of
-//! a result depend on an order (`reduce`, `dot_general`), it follows the order that the op's documentation fixes. Tests
-//! compare compiled code with it. No executable uses it.
+//! [`interpret`] is the written meaning of the op set as a program. It shares no code with the compiler; where the bits
+//! of a result depend on an order (`reduce`, `dot_general`), it follows the order that the op's documentation fixes.
+//! Tests compare compiled code with it. No executable uses it.
 //!
-//! Each op is first given to [`tancho_ir::infer`] with the sizes as they are in this call, so that what follows may rely on
-//! the op's constraints, even in a graph that nobody verified. The families have the files that they have in
+//! Each op is first given to [`tancho_ir::infer`] with the sizes as they are in this call, so that what follows may
+//! rely on the op's constraints, even in a graph that nobody verified. The families have the files that they have in
 //! `tancho_ir::ops`; `scalar` holds the functions of single elements and `value` the arithmetic of indices.
 
 #![forbid(unsafe_code)]
@@ -70,8 +70,8 @@ impl fmt::Display for Place<'_> {
 /// Evaluates a graph for the given arguments.
 ///
 /// # Errors
-/// The arguments do not fit the graph's parameters and constraints, a result does not fit in memory, or the graph is one
-/// that the verifier would refuse.
+/// The arguments do not fit the graph's parameters and constraints, a result does not fit in memory, or the graph is
+/// one that the verifier would refuse.
 pub fn interpret(graph: &Graph, arguments: &[Array]) -> Result<Vec<Array>, InterpretError> {
     let types: Vec<(DType, &Shape)> = arguments.iter().map(|array| (array.dtype(), array.shape())).collect();
     let bindings = bind(graph, &types)?;

@@ -1,7 +1,7 @@
 //! Folds along axes, in the order that `tancho_ir::ops::reduce::order` defines.
 //!
-//! A group of neighbouring axes makes the operand a block of three sizes, `outer × length × inner`: what stands before the
-//! group, the group, and what stands behind it. The group is folded for each pair of outer and inner.
+//! A group of neighbouring axes makes the operand a block of three sizes, `outer × length × inner`: what stands before
+//! the group, the group, and what stands behind it. The group is folded for each pair of outer and inner.
 
 use tancho_ir::ops::reduce::order::{COLUMN_BLOCK, LANES, ROW_BLOCK, groups};
 use tancho_ir::ops::{BinaryOp, ReduceKind, ReduceOp};

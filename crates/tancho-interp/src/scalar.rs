@@ -1,10 +1,10 @@
 //! The ops on single elements, for each dtype.
 //!
 //! Integer and IEEE arithmetic is exact in Rust, and stands here as the op set's documentation has it. Elementary
-//! functions are computed in `f64` by `libm` and rounded to the dtype: for `f32` that is the correctly rounded result but
-//! in the rare case that the `f64` result, which is off by less than one of its own units, lies next to the middle of two
-//! `f32` neighbours. For `f64` the result is that of `libm`, within one unit in the last place (two for the compositions
-//! `logistic` and `rsqrt`).
+//! functions are computed in `f64` by `libm` and rounded to the dtype: for `f32` that is the correctly rounded result
+//! but in the rare case that the `f64` result, which is off by less than one of its own units, lies next to the middle
+//! of two `f32` neighbours. For `f64` the result is that of `libm`, within one unit in the last place (two for the
+//! compositions `logistic` and `rsqrt`).
 
 use tancho_ir::ops::{BinaryOp, UnaryOp};
 use tancho_tensor::Element;

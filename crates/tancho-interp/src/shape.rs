@@ -122,8 +122,8 @@ fn pad(operand: &Array, value: &Array, low: &[i64], high: &[i64], interior: &[i6
     with_element!(operand.dtype(), T => {
         let (x, value) = (elements::<T>(operand), elements::<T>(value)[0]);
         tabulate(&shape, |index| {
-            let source: Option<Vec<usize>> = index.iter().enumerate().map(|(axis, &place)| source(axis, place)).collect();
-            source.map_or(value, |source| x[position(operand.shape(), &source)])
+            let source = index.iter().enumerate().map(|(axis, &place)| source(axis, place));
+            source.collect::<Option<Vec<usize>>>().map_or(value, |source| x[position(operand.shape(), &source)])
         })
     })
 }

@@ -1,7 +1,7 @@
 //! Arrays as functions of an index: what every family builds its results with.
 //!
-//! An index is one number per axis; [`position`] is the place of an index in row-major order. There are no strides and no
-//! views here, so that nothing but the definition of row-major order has to be right.
+//! An index is one number per axis; [`position`] is the place of an index in row-major order. There are no strides and
+//! no views here, so that nothing but the definition of row-major order has to be right.
 
 use tancho_tensor::{AllocError, Allocation, Array, ArrayError, Element, Shape, pool};
 

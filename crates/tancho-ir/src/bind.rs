@@ -34,6 +34,8 @@ impl Bindings {
 }
 
 /// Arguments that do not fit a graph's parameters.
+///
+/// Large, since it names both sides; a call that fails is not in a hurry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {
     #[error("@{graph} takes {expected} arguments, but {found} are given")]
@@ -62,6 +64,7 @@ pub enum BindError {
 ///
 /// # Errors
 /// An argument does not fit its parameter, or a constraint does not hold; the error names the line that required it.
+#[allow(clippy::result_large_err)]
 pub fn bind(graph: &Graph, arguments: &[(DType, &Shape)]) -> Result<Bindings, BindError> {
     let name = || graph.name().to_owned();
     let parameters: Vec<&TensorType> = graph.parameter_types().collect();
@@ -115,6 +118,7 @@ pub fn bind(graph: &Graph, arguments: &[(DType, &Shape)]) -> Result<Bindings, Bi
     Ok(bindings)
 }
 
+#[allow(clippy::result_large_err)]
 fn check_constraints(graph: &Graph, bindings: &Bindings) -> Result<(), BindError> {
     for constraint in graph.constraints() {
         let value_of = |symbol: &Symbol| bindings.value_of(symbol);

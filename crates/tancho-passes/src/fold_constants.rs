@@ -12,7 +12,7 @@
 //! ops need no arithmetic and are done here: the size of a known dimension, and reshapes and broadcasts of a constant to as
 //! many elements.
 
-use tancho_ir::ops::{ElementwiseOp, ReduceOp, ShapeOp};
+use tancho_ir::ops::ShapeOp;
 use tancho_ir::{Dim, Graph, NodeId, Op, Span, TensorType, Value};
 use tancho_tensor::{Array, DType};
 
@@ -58,12 +58,7 @@ fn fold(graph: &Graph, context: &Context, id: NodeId) -> Option<Vec<Array>> {
         }
         // Calls are inlined, and their parts fold.
         Op::Control(_) => None,
-        Op::Elementwise(op) => {
-            let operands = graph.node(id).operands();
-            let main = if *op == ElementwiseOp::Select { operands[1] } else { operands[operands.len() - 1] };
-            let is_array = graph.type_of(main).rank() > 0 || graph.node(id).types()[0].rank() > 0;
-            evaluate(graph, context, id, is_array)
-        }
+        Op::Elementwise(_) => evaluate(graph, context, id, graph.node(id).types()[0].rank() > 0),
         Op::Shape(
             ShapeOp::Transpose { .. }
             | ShapeOp::Slice { .. }
@@ -71,7 +66,7 @@ fn fold(graph: &Graph, context: &Context, id: NodeId) -> Option<Vec<Array>> {
             | ShapeOp::Concatenate { .. }
             | ShapeOp::Pad { .. },
         ) => evaluate(graph, context, id, true),
-        Op::Reduce(ReduceOp { .. }) | Op::Dot(_) => evaluate(graph, context, id, false),
+        Op::Reduce(_) | Op::Dot(_) => evaluate(graph, context, id, false),
     }
 }
 
@@ -94,6 +89,7 @@ fn same_elements(graph: &Graph, id: NodeId) -> Option<Array> {
     if keeps_order { array.reshape(shape).ok() } else { None }
 }
 
+/// With `leave_splats`, a node whose operands are all splats is left to another pass.
 fn evaluate(graph: &Graph, context: &Context, id: NodeId, leave_splats: bool) -> Option<Vec<Array>> {
     let node = graph.node(id);
     if leave_splats && node.operands().iter().all(|&operand| splat_value(graph, operand).is_some()) {

@@ -25,7 +25,7 @@ pub mod merge_common;
 pub mod remove_dead;
 
 pub use context::{Changed, Context};
-pub use pipeline::{Moment, Options, PIPELINE, Pass, PassRun, Report, find_pass, optimize, run_passes};
+pub use pipeline::{Moment, Observer, Options, PIPELINE, Pass, PassRun, Report, find_pass, optimize, run_passes};
 pub use rewrite::{Replacement, Rewrite};
 
 #[cfg(test)]

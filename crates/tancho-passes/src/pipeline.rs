@@ -76,6 +76,9 @@ pub enum Moment {
     After,
 }
 
+/// What watches the passes: it is given a pass's name, the moment, and the graph.
+pub type Observer<'a> = dyn Fn(&'static str, Moment, &Graph) + 'a;
+
 /// How the runner works.
 pub struct Options<'a> {
     /// Verify the graph before the first pass and after each; a failure panics, since it is a bug of the pass.
@@ -84,8 +87,8 @@ pub struct Options<'a> {
     pub change_limit: Option<usize>,
     /// Work through the list at most so many times.
     pub round_limit: usize,
-    /// Called before and after each pass, with its name.
-    pub observe: Option<&'a dyn Fn(&'static str, Moment, &Graph)>,
+    /// Called before and after each pass.
+    pub observe: Option<&'a Observer<'a>>,
 }
 
 impl Default for Options<'_> {

@@ -144,6 +144,11 @@ impl Executable {
             Stage::Asm => self.compiled.asm(),
         }
     }
+
+    /// The stage of the kernels as a picture, in Graphviz's language; [`tancho_ir::to_dot`] draws those of the graph.
+    pub fn kernels_to_dot(&self) -> String {
+        tancho_codegen::graphviz::to_dot(self.compiled.program())
+    }
 }
 
 impl Plan {

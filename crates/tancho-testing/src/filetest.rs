@@ -45,8 +45,11 @@ pub struct Command {
     /// Gives the output for the graph and what stands behind the `=`.
     pub run: fn(&Graph, Option<&str>) -> Result<String, Vec<Report>>,
     /// What must hold between the graph and the output, which is parsed where it is a graph.
-    pub before_after: Option<fn(&Graph, &str) -> Result<(), String>>,
+    pub before_after: Option<BeforeAfter>,
 }
+
+/// Checks the graph that a command got against the output that it gave.
+pub type BeforeAfter = fn(&Graph, &str) -> Result<(), String>;
 
 /// An error of a command, at a line of the file where it has one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

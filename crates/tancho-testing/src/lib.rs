@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod values;
+pub mod random;
 pub mod samples;
 pub mod filetest;
 pub mod pass_commands;

@@ -150,20 +150,13 @@ fn makes(op: ShapeOp) -> bool {
     infer(&Op::Shape(op), &[], &mut Vec::new()).is_ok()
 }
 
-/// The line of the text form of a sample of middle size.
+/// The line of the text form of a small sample, a matrix where there is one.
 fn example(op: &Op, samples: &[Sample]) -> Option<String> {
+    let rank = |sample: &&Sample| sample.operands.iter().map(|of| of.rank()).max().unwrap_or(0);
+    let small = |sample: &&Sample| (2..60).contains(&sample.elements()) && line_of(sample).len() < 110;
     let of_op = || samples.iter().filter(|sample| sample.op.name() == op.name());
-    let telling = |sample: &&Sample| {
-        let line = line_of(sample);
-        let ranks = sample.operands.iter().map(|of| of.rank()).max();
-        (2..60).contains(&sample.elements()) && ranks.is_some_and(|rank| (1..=3).contains(&rank)) && line.len() < 110
-    };
-    let any = |sample: &&Sample| line_of(sample).contains("[2, 3") || line_of(sample).contains("[]");
-    of_op()
-        .filter(telling)
-        .max_by_key(|sample| sample.operands.iter().map(|of| of.rank()).sum::<usize>())
-        .or_else(|| of_op().find(any))
-        .map(line_of)
+    let matrix = of_op().filter(small).find(|sample| rank(sample) == 2);
+    matrix.or_else(|| of_op().find(small)).or_else(|| of_op().nth(1)).map(line_of)
 }
 
 fn line_of(sample: &Sample) -> String {

@@ -85,9 +85,11 @@ fn elements<T: Drawn>(count: usize, flavour: Flavour, seed: u64) -> Vec<T> {
     // several seeds, and a scalar is not always the same.
     let interesting = T::interesting();
     let start = generator.below(interesting.len());
-    let mixed = |place: usize, generator: &mut Generator| match place < interesting.len() || place % 3 == 0 {
-        true => interesting[(start + place * step(interesting.len(), seed)) % interesting.len()],
-        false => T::draw(generator, flavour),
+    let mixed = |place: usize, generator: &mut Generator| {
+        if place < interesting.len() || place.is_multiple_of(3) {
+            return interesting[(start + place * step(interesting.len(), seed)) % interesting.len()];
+        }
+        T::draw(generator, flavour)
     };
     (0..count).map(|place| mixed(place, &mut generator)).collect()
 }

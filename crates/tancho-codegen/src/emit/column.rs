@@ -124,6 +124,14 @@ impl Emitter<'_, '_> {
         }
     }
 
+    /// Runs a body for groups that cover the tile; the last one may reach behind it, where scratch memory has room.
+    fn for_padded_tile(&mut self, tile: Tile, body: impl Fn(&mut Self, Value, usize)) {
+        self.for_loop(tile.begin, tile.end, tile.lanes as i64, &[], |emitter, inner, _| {
+            body(emitter, inner, tile.lanes);
+            Vec::new()
+        });
+    }
+
     /// The address of a scratch array such that the inner index leads to its element.
     fn tile_address(&mut self, place: usize, dtype: DType, tile: Tile) -> Value {
         let size = dtype.size() as i64;
@@ -145,24 +153,25 @@ impl Emitter<'_, '_> {
             totals.push(self.tile_addresses(places.totals, fold, tile));
             blocks.push(self.tile_addresses(places.blocks, fold, tile));
         }
-        // So that no elements leave the identity.
-        self.begin_partials(pass, &totals, tile);
         let zero = self.integer(0);
         let size = self.arguments.sizes[self.kernel.outer];
-        self.for_loop(zero, size, COLUMN_BLOCK as i64, &[], |emitter, block, _| {
+        // An empty dimension has one block, so that the totals become identities.
+        let one = self.integer(1);
+        let end = self.builder.ins().smax(size, one);
+        let n_steps = if super::weight(self.kernel, &self.places) > super::SHORT { 1 } else { STEPS };
+        self.for_loop(zero, end, COLUMN_BLOCK as i64, &[], |emitter, block, _| {
             let is_later = emitter.builder.ins().icmp_imm_s(IntCC::NotEqual, block, 0);
-            emitter.if_then(is_later, &[], |emitter| {
-                emitter.begin_partials(pass, &blocks, tile);
-                Vec::new()
-            });
             let mut partials = Vec::new();
             for (&total, &block) in totals.iter().zip(&blocks) {
                 partials.push([0, 1].map(|part| emitter.builder.ins().select(is_later, block[part], total[part])));
             }
+            emitter.begin_partials(pass, &partials, tile);
             let block_end = emitter.builder.ins().iadd_imm_s(block, COLUMN_BLOCK as i64);
             let block_end = emitter.builder.ins().smin(block_end, size);
-            let middle = emitter.whole_groups(block, block_end, STEPS);
-            for (begin, end, n_steps) in [(block, middle, STEPS), (middle, block_end, 1)] {
+            let middle = emitter.whole_groups(block, block_end, n_steps);
+            let loops = [(block, middle, n_steps), (middle, block_end, 1)];
+            for &(begin, end, n_steps) in &loops[if n_steps > 1 { 0 } else { 1 }..] {
+                let begin = if loops[0].2 == 1 { block } else { begin };
                 emitter.for_loop(begin, end, n_steps as i64, &[], |emitter, step, _| {
                     emitter.emit_steps(row, pass, &partials, step, n_steps, tile);
                     Vec::new()
@@ -183,7 +192,7 @@ impl Emitter<'_, '_> {
         if pass.reductions.is_empty() {
             return;
         }
-        self.for_tile(tile, |emitter, inner, lanes| {
+        self.for_padded_tile(tile, |emitter, inner, lanes| {
             for (&(_, fold, _), &partial) in pass.reductions.iter().zip(partials) {
                 let value = emitter.scalar_constant(identity(fold.kind, fold.dtype), fold.dtype);
                 let index = fold.is_arg().then(|| Group::Scalar(emitter.scalar_constant(0, fold.result)));
@@ -194,7 +203,7 @@ impl Emitter<'_, '_> {
 
     /// Takes the partial results of a block into the totals.
     fn take_blocks(&mut self, pass: &Pass, totals: &[[Value; 2]], blocks: &[[Value; 2]], tile: Tile) {
-        self.for_tile(tile, |emitter, inner, lanes| {
+        self.for_padded_tile(tile, |emitter, inner, lanes| {
             for ((&(_, fold, _), &total), &block) in pass.reductions.iter().zip(totals).zip(blocks) {
                 let old = emitter.load_partial(fold, total, inner, lanes);
                 let new = emitter.load_partial(fold, block, inner, lanes);

@@ -212,28 +212,16 @@ impl Emitter<'_, '_> {
         Lanes { values, indices }
     }
 
-    /// Takes the values of neighbouring points into the lanes from `first_lane` on; `index` is the first point's number in
-    /// its block.
-    pub(super) fn take_into_lanes(
-        &mut self,
-        fold: Fold,
-        all: &mut Lanes,
-        value: &Group,
-        index: Value,
-        first_lane: usize,
-        lanes: usize,
-    ) {
-        let range = |dtype: DType| {
-            let first = first_lane / lanes_per_vector(dtype);
-            first..first + lanes / lanes_per_vector(dtype)
-        };
-        let values = range(fold.dtype);
-        let old_value = self.lane_group(fold, &all.values[values.clone()]);
+    /// Takes the values of neighbouring points into the first lanes, which then become the last; `index` is the first
+    /// point's number in its block.
+    pub(super) fn take_into_lanes(&mut self, fold: Fold, all: &mut Lanes, value: &Group, index: Value, lanes: usize) {
+        let n_values = lanes / lanes_per_vector(fold.dtype);
+        let old_value = self.lane_group(fold, &all.values[..n_values]);
         let (mut old, mut new) =
             (Partial { value: old_value, index: None }, Partial { value: value.clone(), index: None });
-        let indices = range(fold.index_dtype());
+        let n_indices = lanes / lanes_per_vector(fold.index_dtype());
         if fold.is_arg() {
-            old.index = Some(Group::Vectors(Parts::from_slice(&all.indices[indices.clone()])));
+            old.index = Some(Group::Vectors(Parts::from_slice(&all.indices[..n_indices])));
             let index = self.scalar_convert(DType::I64, fold.index_dtype(), index);
             new.index = Some(self.iota(index, fold.index_dtype(), lanes));
         }
@@ -242,10 +230,12 @@ impl Emitter<'_, '_> {
             Group::Mask(_, parts) => parts.clone(),
             group => self.parts(group, fold.dtype, lanes),
         };
-        all.values[values].copy_from_slice(&parts);
+        all.values[..n_values].copy_from_slice(&parts);
+        all.values.rotate_left(n_values);
         if let Some(index) = taken.index {
             let parts = self.parts(&index, fold.index_dtype(), lanes);
-            all.indices[indices].copy_from_slice(&parts);
+            all.indices[..n_indices].copy_from_slice(&parts);
+            all.indices.rotate_left(n_indices);
         }
     }
 

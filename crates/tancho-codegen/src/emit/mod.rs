@@ -28,9 +28,10 @@ pub use fold::identity;
 use cranelift_codegen::ir::{AbiParam, Function, InstBuilder, Signature, types::I64};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use tancho_ir::ops::reduce::order::LANES;
 use tancho_tensor::DType;
 
-use crate::kernel::{Form, Kernel, Place};
+use crate::kernel::{Form, Instruction, Kernel, Place, Scalar};
 use emitter::Emitter;
 use types::VECTOR_BYTES;
 
@@ -99,9 +100,11 @@ pub(crate) fn build_function(
     Ok(())
 }
 
-/// The lanes of a group: enough that the narrowest elements fill a vector, and that several vectors are in flight.
+/// The lanes of a group: enough that the narrowest elements fill a vector and, for short bodies, that several vectors are in
+/// flight. Of a long body the processor overlaps one group with the next, and few lanes make less code and a shorter tail.
 fn choose_lanes(kernel: &Kernel, places: &[Place]) -> usize {
     let mut narrowest = 8;
+    let mut widest_is_narrow = true;
     let accesses = kernel.accesses().filter(|access| access.moves_along(kernel.inner())).map(|access| access.dtype.size());
     let values = kernel.body.iter().filter(|&(value, _, dtype)| {
         let place = places[value.index()];
@@ -110,7 +113,30 @@ fn choose_lanes(kernel: &Kernel, places: &[Place]) -> usize {
     let reductions = kernel.reductions.iter().map(|reduction| kernel.body.dtype(reduction.value).size());
     for size in accesses.chain(values.map(|(_, _, dtype)| dtype.size())).chain(reductions) {
         narrowest = narrowest.min(size);
+        widest_is_narrow &= size < 8;
     }
-    let widest_only = narrowest == 8;
-    (VECTOR_BYTES / narrowest).max(if widest_only { 8 } else { 16 })
+    if let Some(v) = std::env::var("TANCHO_NV").ok().and_then(|v| v.parse::<usize>().ok()) { let per_vector = VECTOR_BYTES / narrowest; return (per_vector * v).min(LANES.max(per_vector)); }
+    let n_vectors = match weight(kernel, places) {
+        0..=SHORT => 4,
+        0..=MIDDLE => 2,
+        _ => 1,
+    };
+    let per_vector = VECTOR_BYTES / narrowest;
+    // Accumulators stay in registers where the lanes of a row reduction are one group.
+    let most = if kernel.form == Form::Row || widest_is_narrow { LANES } else { 8 };
+    (per_vector * n_vectors).min(most.max(per_vector))
 }
+
+/// The number of instructions that are made for each point.
+fn weight(kernel: &Kernel, places: &[Place]) -> usize {
+    let counts = |&(value, instruction, _): &(Scalar, Instruction, DType)| {
+        let place: Place = places[value.index()];
+        (place.per_point || place.per_step) && !matches!(instruction, Instruction::Load(_) | Instruction::Reduced(_))
+    };
+    kernel.body.iter().filter(counts).count()
+}
+
+/// The most instructions of a body that is evaluated four vectors at a time.
+const SHORT: usize = 8;
+/// The most instructions of a body that is evaluated two vectors at a time.
+const MIDDLE: usize = 16;

@@ -2,8 +2,9 @@
 //!
 //! The pass of a stage computes what its reductions fold, what is stored at that stage, and what is kept for later ones;
 //! values per row that the stage makes known are computed before it. A stage with reductions goes through the row in blocks,
-//! and through a block [`LANES`] points at a time, of which each belongs to the lane of its place; the points that are left
-//! are taken into the lanes in memory.
+//! and through a block in groups, whose points belong to the next lanes in turn: the partial results of the lanes are held
+//! in vectors, the group's lanes first, and these become the last ones when they have taken the group in. After every
+//! [`LANES`] points they stand in order again. The points that are left are taken into the lanes in memory.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -163,16 +164,13 @@ impl Emitter<'_, '_> {
         let block_end = self.builder.ins().smin(block_end, self.arguments.inner_end);
         let middle = self.whole_groups(block, block_end, LANES);
         let first: Vec<Lanes> = folds.iter().map(|&fold| self.first_lanes(fold)).collect();
-        let carried = self.for_loop(block, middle, LANES as i64, &Lanes::flatten(&first), |emitter, inner, carried| {
+        let carried = self.for_loop(block, middle, lanes as i64, &Lanes::flatten(&first), |emitter, inner, carried| {
             let mut all = Lanes::unflatten(folds, carried);
-            for first_lane in (0..LANES).step_by(lanes) {
-                let inner = emitter.builder.ins().iadd_imm_s(inner, first_lane as i64);
-                let env = emitter.evaluate_points(row, now, inner, lanes);
-                let index = emitter.builder.ins().isub(inner, block);
-                for ((&(reduction, fold), lane), _) in now.reductions.iter().zip(&mut all).zip(folds) {
-                    let value = emitter.reduced_value(&env, reduction);
-                    emitter.take_into_lanes(fold, lane, &value, index, first_lane, lanes);
-                }
+            let env = emitter.evaluate_points(row, now, inner, lanes);
+            let index = emitter.builder.ins().isub(inner, block);
+            for (&(reduction, fold), all) in now.reductions.iter().zip(&mut all) {
+                let value = emitter.reduced_value(&env, reduction);
+                emitter.take_into_lanes(fold, all, &value, index, lanes);
             }
             Lanes::flatten(&all)
         });

@@ -175,11 +175,23 @@ fn binary_f32(operation: Binary, x: f32, y: f32) -> f32 {
         Binary::Subtract => x - y,
         Binary::Multiply => x * y,
         Binary::Divide => x / y,
-        // The comparison by bits puts −0 below +0; where the values differ, the one by value decides.
+        // Values that are equal are the same, or zeros, whose signs decide.
         Binary::Minimum if x.is_nan() || y.is_nan() => f32::NAN,
         Binary::Maximum if x.is_nan() || y.is_nan() => f32::NAN,
-        Binary::Minimum => if x < y || (x == y && x.is_sign_negative()) { x } else { y },
-        Binary::Maximum => if x > y || (x == y && x.is_sign_positive()) { x } else { y },
+        Binary::Minimum => {
+            if x < y || (x == y && x.is_sign_negative()) {
+                x
+            } else {
+                y
+            }
+        }
+        Binary::Maximum => {
+            if x > y || (x == y && x.is_sign_positive()) {
+                x
+            } else {
+                y
+            }
+        }
         other => panic!("{other:?} of f32"),
     }
 }
@@ -192,8 +204,20 @@ fn binary_f64(operation: Binary, x: f64, y: f64) -> f64 {
         Binary::Divide => x / y,
         Binary::Minimum if x.is_nan() || y.is_nan() => f64::NAN,
         Binary::Maximum if x.is_nan() || y.is_nan() => f64::NAN,
-        Binary::Minimum => if x < y || (x == y && x.is_sign_negative()) { x } else { y },
-        Binary::Maximum => if x > y || (x == y && x.is_sign_positive()) { x } else { y },
+        Binary::Minimum => {
+            if x < y || (x == y && x.is_sign_negative()) {
+                x
+            } else {
+                y
+            }
+        }
+        Binary::Maximum => {
+            if x > y || (x == y && x.is_sign_positive()) {
+                x
+            } else {
+                y
+            }
+        }
         other => panic!("{other:?} of f64"),
     }
 }
@@ -216,8 +240,20 @@ fn binary_integer(operation: Binary, dtype: DType, x: u64, y: u64) -> u64 {
         Binary::And => x & y,
         Binary::Or => x | y,
         Binary::Xor => x ^ y,
-        Binary::ShiftLeft => if in_range { x << y } else { 0 },
-        Binary::ShiftRightLogical => if in_range { x >> y } else { 0 },
+        Binary::ShiftLeft => {
+            if in_range {
+                x << y
+            } else {
+                0
+            }
+        }
+        Binary::ShiftRightLogical => {
+            if in_range {
+                x >> y
+            } else {
+                0
+            }
+        }
         Binary::ShiftRightArithmetic => (sign_extend(dtype, x) >> if in_range { y } else { 63 }) as u64,
     };
     result & mask(dtype)

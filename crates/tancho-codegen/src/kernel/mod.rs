@@ -17,10 +17,12 @@
 pub mod body;
 pub mod evaluate;
 mod text;
+mod parse;
 
 use tancho_ir::ops::ReduceKind;
 use tancho_tensor::DType;
 
+pub use parse::KernelParseError;
 pub use body::{Binary, Body, Instruction, LaneFunction, Scalar, Unary};
 
 /// A loop nest over buffers.

@@ -3,7 +3,9 @@
 use tancho_ir::ops::Comparison;
 use tancho_tensor::DType;
 
-use super::{at_least, bits, fma_by_constant, flip_sign, polynomial_in_halves, sign_bit, with_float, with_integer, with_sign};
+use super::{
+    at_least, bits, flip_sign, fma_by_constant, polynomial_in_halves, sign_bit, with_float, with_integer, with_sign,
+};
 use crate::kernel::body::{Binary, Body, Scalar, Unary};
 
 /// `(atan(a)/a − 1) / a²` by powers of `a²`, for `0 ≤ a ≤ 1`, with a relative error of 2⁻²⁵·⁸.
@@ -20,38 +22,38 @@ const ATAN_F32: &[f64] = &[
 
 /// The same for f64: 2⁻⁵⁵.
 const ATAN_F64: &[f64] = &[
-    -3.33333333333318604e-1,
-    1.99999999997550415e-1,
-    -1.42857142713355145e-1,
-    1.11111106787584596e-1,
-    -9.09090123542936335e-2,
-    7.69221292998103490e-2,
-    -6.66586035385429432e-2,
-    5.87730770090934759e-2,
-    -5.23923265854997350e-2,
-    4.67394842379297987e-2,
-    -4.09263520520534163e-2,
-    3.40677532648311215e-2,
-    -2.58267137876758007e-2,
-    1.69779462964350925e-2,
-    -9.18448780374022701e-3,
-    3.85593406884604615e-3,
-    -1.16405590614374207e-3,
-    2.23018657441575774e-4,
-    -2.02581474509548289e-5,
+    -3.333333333333186e-1,
+    1.9999999999755042e-1,
+    -1.4285714271335515e-1,
+    1.111111067875846e-1,
+    -9.090901235429363e-2,
+    7.692212929981035e-2,
+    -6.665860353854294e-2,
+    5.8773077009093476e-2,
+    -5.2392326585499735e-2,
+    4.67394842379298e-2,
+    -4.0926352052053416e-2,
+    3.406775326483112e-2,
+    -2.58267137876758e-2,
+    1.6977946296435092e-2,
+    -9.184487803740227e-3,
+    3.855934068846046e-3,
+    -1.164055906143742e-3,
+    2.2301865744157577e-4,
+    -2.025814745095483e-5,
 ];
 
 /// `π / 2` as a sum, for f32 and f64.
-const QUARTER_TURN_F32: [f64; 2] = [1.57079637050628662, -4.37113882867379289e-8];
-const QUARTER_TURN_F64: [f64; 2] = [1.57079632679489656, 6.12323399573676604e-17];
+const QUARTER_TURN_F32: [f64; 2] = [1.5707963705062866, -4.371138828673793e-8];
+const QUARTER_TURN_F64: [f64; 2] = [std::f64::consts::FRAC_PI_2, 6.123233995736766e-17];
 
 /// The angle of the point (`x`, `y`) in radians, from −π to π.
 ///
 /// The quotient of the smaller and the larger magnitude has an arctangent between 0 and π/4; the octant says what to add
 /// that, or its negative, to: zero, one or two quarter turns, which are added in two parts. The polynomial has degree 17
-/// (f64: 39); it does without a second division. Its
-/// coefficients alternate in sign, so that even and odd powers must not be summed apart. As C99 has it, the axes and the infinities count with their signs, and
-/// infinite magnitudes are equal to each other.
+/// (f64: 39); it does without a second division. Its coefficients alternate in sign, so that even and odd powers must not be
+/// summed apart. As C99 has it, the axes and the infinities count with their signs, and infinite magnitudes are equal to each
+/// other.
 pub fn atan2(body: &mut Body, y: Scalar, x: Scalar) -> Scalar {
     let dtype = body.dtype(x);
     let (coefficients, quarter_turn, least) = if dtype == DType::F32 {

@@ -8,9 +8,7 @@
 use tancho_ir::ops::Comparison;
 use tancho_tensor::DType;
 
-use super::{
-    bits, fma_by_constant, fma_constant, format, polynomial, sign_bit, with_float, with_integer, with_sign,
-};
+use super::{bits, fma_by_constant, fma_constant, format, polynomial, sign_bit, with_float, with_integer, with_sign};
 use crate::kernel::body::{Binary, Body, Scalar};
 
 /// `(log(1 + f) − f) / f²` for `√½ ≤ 1 + f ≤ √2`, with the least error relative to `log(1 + f)`: 2⁻²⁷·⁸.
@@ -28,30 +26,30 @@ const LOG_F32: [f64; 9] = [
 
 /// The same for f64: 2⁻⁵⁴.
 const LOG_F64: [f64; 19] = [
-    -4.99999999999999722e-1,
-    3.33333333333280857e-1,
-    -2.50000000000123790e-1,
-    2.00000000017445584e-1,
-    -1.66666666662682622e-1,
-    1.42857140868895810e-1,
-    -1.24999998293971806e-1,
-    1.11111220312030717e-1,
-    -1.00000182135857055e-1,
-    9.09058297334878196e-2,
-    -8.33255120467454452e-2,
-    7.69771478779762430e-2,
-    -7.16027452519189117e-2,
-    6.62158458676831430e-2,
-    -6.04100717712333368e-2,
-    5.97352816176972903e-2,
-    -6.78742576453364999e-2,
-    6.32549551049339936e-2,
-    -2.83007953875606261e-2,
+    -4.999999999999997e-1,
+    3.3333333333328086e-1,
+    -2.500000000001238e-1,
+    2.0000000001744558e-1,
+    -1.6666666666268262e-1,
+    1.428571408688958e-1,
+    -1.249999982939718e-1,
+    1.1111122031203072e-1,
+    -1.0000018213585705e-1,
+    9.090582973348782e-2,
+    -8.332551204674545e-2,
+    7.697714787797624e-2,
+    -7.160274525191891e-2,
+    6.621584586768314e-2,
+    -6.041007177123334e-2,
+    5.973528161769729e-2,
+    -6.78742576453365e-2,
+    6.3254955104934e-2,
+    -2.8300795387560626e-2,
 ];
 
 /// `ln 2` as a sum, for f32 and f64.
-const LN_2_F32: [f64; 2] = [6.93147182464599609e-1, -1.90465421212593355e-9];
-const LN_2_F64: [f64; 2] = [6.93147180559945286e-1, 2.31904681384629956e-17];
+const LN_2_F32: [f64; 2] = [6.931471824645996e-1, -1.9046542121259336e-9];
+const LN_2_F64: [f64; 2] = [std::f64::consts::LN_2, 2.3190468138462996e-17];
 
 /// The bits of `√½` in a dtype.
 pub(super) fn root_of_half_bits(dtype: DType) -> i64 {
@@ -129,23 +127,52 @@ fn bound_domain(body: &mut Body, x: Scalar, bound: f64, result: Scalar) -> Scala
 ///
 /// `q` has degree 8 (f64: 18). Subnormal numbers are scaled into the normal range first.
 pub fn log(body: &mut Body, x: Scalar) -> Scalar {
-    let dtype = body.dtype(x);
-    let (smallest_normal, scale) = normalizing_scale(dtype);
-    let smallest_normal = body.float(smallest_normal, dtype);
-    let subnormal = body.compare(Comparison::Lt, x, smallest_normal);
-    let scaled = with_float(body, Binary::Multiply, x, scale.exp2());
-    let normal = body.select(subnormal, scaled, x);
-    let offset = body.float(exponent_offset(dtype), dtype);
-    let scaled_offset = body.float(exponent_offset(dtype) + scale, dtype);
-    let offset = body.select(subnormal, scaled_offset, offset);
-    let (exponent, fraction) = split(body, normal, offset);
+    let (exponent, fraction) = split_any(body, x);
     let result = combine(body, exponent, fraction);
     bound_domain(body, x, 0.0, result)
 }
 
-/// The smallest normal number, and the exponent of a power of two that makes every subnormal number normal.
-pub(super) fn normalizing_scale(dtype: DType) -> (f64, f64) {
-    if dtype == DType::F32 { (f64::from(f32::MIN_POSITIVE), 24.0) } else { (f64::MIN_POSITIVE, 54.0) }
+/// How subnormal numbers are made normal.
+pub(super) struct Normalization {
+    pub smallest_normal: f64,
+    /// A power of two that makes every subnormal number normal.
+    pub factor: f64,
+    /// The exponent of the factor.
+    pub exponent: f64,
+    /// The reciprocal of the factor's cube root.
+    pub inverse_root: f64,
+}
+
+pub(super) fn normalization(dtype: DType) -> Normalization {
+    if dtype == DType::F32 {
+        Normalization {
+            smallest_normal: f64::from(f32::MIN_POSITIVE),
+            factor: (1_u64 << 24) as f64,
+            exponent: 24.0,
+            inverse_root: 1.0 / (1_u64 << 8) as f64,
+        }
+    } else {
+        Normalization {
+            smallest_normal: f64::MIN_POSITIVE,
+            factor: (1_u64 << 54) as f64,
+            exponent: 54.0,
+            inverse_root: 1.0 / (1_u64 << 18) as f64,
+        }
+    }
+}
+
+/// Splits a positive number, which may be subnormal, into `e` and `f` (see [`split`]).
+pub(super) fn split_any(body: &mut Body, x: Scalar) -> (Scalar, Scalar) {
+    let dtype = body.dtype(x);
+    let Normalization { smallest_normal, factor, exponent, .. } = normalization(dtype);
+    let smallest_normal = body.float(smallest_normal, dtype);
+    let subnormal = body.compare(Comparison::Lt, x, smallest_normal);
+    let scaled = with_float(body, Binary::Multiply, x, factor);
+    let normal = body.select(subnormal, scaled, x);
+    let offset = body.float(exponent_offset(dtype), dtype);
+    let scaled_offset = body.float(exponent_offset(dtype) + exponent, dtype);
+    let offset = body.select(subnormal, scaled_offset, offset);
+    split(body, normal, offset)
 }
 
 /// `log(1 + x)`, with a small relative error near zero too.

@@ -6,7 +6,7 @@
 //! - Polynomials approximate with the least largest *relative* error of the function's result. Their coefficients come from
 //!   a Remez exchange in 200 bits; they are rounded to the dtype one after another, from the lowest power, the others fitted
 //!   anew after each rounding.
-//! - [`polynomial`] evaluates with fused multiply-adds in two or four chains, so that processors overlap them.
+//! - `polynomial` evaluates with fused multiply-adds in two or four chains, so that processors overlap them.
 //! - `select(gt(a, b), a, b)` and `select(lt(a, b), a, b)` stand for a maximum and a minimum where NaN is to pass: with a NaN
 //!   they give `b`, which is what the x86 instructions `max` and `min` of `a` and `b` give in one step.
 //! - `x + 1.5·2⁵²` (in f32 `1.5·2²³`) rounds `x` to an integer and leaves it in the low bits of the sum, for shifts to make
@@ -170,13 +170,9 @@ struct Format {
 /// The dtype is no float.
 fn format(dtype: DType) -> Format {
     match dtype {
-        DType::F32 => Format {
-            integer: DType::I32,
-            fraction_bits: 23,
-            bias: 127,
-            sign: i64::from(i32::MIN),
-            round: 12_582_912.0,
-        },
+        DType::F32 => {
+            Format { integer: DType::I32, fraction_bits: 23, bias: 127, sign: i64::from(i32::MIN), round: 12_582_912.0 }
+        }
         DType::F64 => Format {
             integer: DType::I64,
             fraction_bits: 52,

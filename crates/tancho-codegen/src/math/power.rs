@@ -8,10 +8,9 @@ use tancho_ir::ops::Comparison;
 use tancho_tensor::DType;
 
 use super::exponential::reduce;
-use super::logarithm::{exponent_offset, normalizing_scale, split};
+use super::logarithm::{exponent_offset, split, split_any};
 use super::{
-    at_least, at_most, bits, fma_by_constant, flip_sign, format, polynomial, sign_bit, with_float,
-    with_integer,
+    at_least, at_most, bits, flip_sign, fma_by_constant, format, polynomial, sign_bit, with_float, with_integer,
 };
 use crate::kernel::body::{Binary, Body, LaneFunction, Scalar, Unary};
 
@@ -57,7 +56,8 @@ pub fn power(body: &mut Body, x: Scalar, y: Scalar) -> Scalar {
     let dtype = body.dtype(x);
     let zero = body.float(0.0, dtype);
     let one = body.float(1.0, dtype);
-    let magnitude = if dtype == DType::F32 { power_of_magnitude_f32(body, x, y) } else { power_of_magnitude_f64(body, x, y) };
+    let magnitude =
+        if dtype == DType::F32 { power_of_magnitude_f32(body, x, y) } else { power_of_magnitude_f64(body, x, y) };
 
     // An odd exponent is an integer whose half is none; it passes the sign of x on.
     let truncated = body.unary(Unary::Truncate, y);
@@ -98,31 +98,31 @@ fn bound_logarithm(body: &mut Body, magnitude: Scalar, logarithm: Scalar) -> Sca
 
 /// `log₂(1 + f) / f` for `√½ ≤ 1 + f ≤ √2`; relative error 2⁻³⁸·⁵.
 const LOG_2: [f64; 14] = [
-    1.44269504088657463,
-    -7.21347520327527247e-1,
-    4.80898348803058318e-1,
-    -3.60673793141009003e-1,
-    2.88538795689540717e-1,
-    -2.40446433253113184e-1,
-    2.06107124394240199e-1,
-    -1.80436761047475247e-1,
-    1.60216654551347010e-1,
-    -1.42498503022990664e-1,
-    1.30275585011019185e-1,
-    -1.34629922221293163e-1,
-    1.32512673507028639e-1,
-    -6.97389946646638226e-2,
+    1.4426950408865746,
+    -7.213475203275272e-1,
+    4.808983488030583e-1,
+    -3.60673793141009e-1,
+    2.885387956895407e-1,
+    -2.4044643325311318e-1,
+    2.061071243942402e-1,
+    -1.8043676104747525e-1,
+    1.60216654551347e-1,
+    -1.4249850302299066e-1,
+    1.3027558501101918e-1,
+    -1.3462992222129316e-1,
+    1.3251267350702864e-1,
+    -6.973899466466382e-2,
 ];
 
 /// `2ʳ` for `|r| ≤ ½`; relative error 2⁻²⁹.
 const EXP_2: [f64; 7] = [
-    1.00000000055487992,
-    6.93147205769235164e-1,
-    2.40226468873929011e-1,
-    5.55032870839920547e-2,
-    9.61848911099671966e-3,
-    1.33999587390340956e-3,
-    1.53458229696869442e-4,
+    1.00000000055488,
+    6.931472057692352e-1,
+    2.40226468873929e-1,
+    5.5503287083992055e-2,
+    9.61848911099672e-3,
+    1.3399958739034096e-3,
+    1.5345822969686944e-4,
 ];
 
 /// `|x|ʸ` in f64, where every f32 is normal and no power overflows: `2` to the power of `t = y·log₂|x|`. The conversion back
@@ -158,18 +158,18 @@ fn power_of_magnitude_f32(body: &mut Body, x: Scalar, y: Scalar) -> Scalar {
 /// `((log((1 + s) / (1 − s)) − 2s) / s³ − 2/3) / s²` by powers of `s²`, for `|s| ≤ 0.1716`; the error relative to the
 /// logarithm is 2⁻⁶⁶.
 const LOG_TAIL: [f64; 7] = [
-    4.00000000000022615e-1,
-    2.85714285700964132e-1,
-    2.22222225205048057e-1,
-    1.81817843147007580e-1,
-    1.53867598123538202e-1,
-    1.32567584977617670e-1,
-    1.31968916705428541e-1,
+    4.000000000000226e-1,
+    2.8571428570096413e-1,
+    2.2222222520504806e-1,
+    1.8181784314700758e-1,
+    1.538675981235382e-1,
+    1.3256758497761767e-1,
+    1.3196891670542854e-1,
 ];
 
 /// `2/3` and `ln 2` as sums; the first part of `ln 2` has 42 bits, so that its product with an exponent is exact.
-const TWO_THIRDS: [f64; 2] = [6.66666666666666630e-1, 3.70074341541718826e-17];
-const LN_2: [f64; 2] = [6.93147180559890330e-1, 5.49792301870837116e-14];
+const TWO_THIRDS: [f64; 2] = [6.666666666666666e-1, 3.700743415417188e-17];
+const LN_2: [f64; 2] = [6.931471805598903e-1, 5.497923018708371e-14];
 
 /// A number as the unevaluated sum of two.
 #[derive(Clone, Copy)]
@@ -232,15 +232,7 @@ fn power_of_magnitude_f64(body: &mut Body, x: Scalar, y: Scalar) -> Scalar {
 /// sum have a head and a tail, and `W` is a polynomial of degree 6.
 fn logarithm_as_sum(body: &mut Body, magnitude: Scalar) -> Sum {
     let dtype = DType::F64;
-    let (smallest_normal, scale) = normalizing_scale(dtype);
-    let smallest_normal = body.float(smallest_normal, dtype);
-    let subnormal = body.compare(Comparison::Lt, magnitude, smallest_normal);
-    let scaled = with_float(body, Binary::Multiply, magnitude, scale.exp2());
-    let normal = body.select(subnormal, scaled, magnitude);
-    let offset = body.float(exponent_offset(dtype), dtype);
-    let scaled_offset = body.float(exponent_offset(dtype) + scale, dtype);
-    let offset = body.select(subnormal, scaled_offset, offset);
-    let (exponent, fraction) = split(body, normal, offset);
+    let (exponent, fraction) = split_any(body, magnitude);
 
     // s = f / (2 + f): a quotient and the rest of the division over the divisor.
     let two = body.float(2.0, dtype);

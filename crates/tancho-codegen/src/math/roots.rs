@@ -3,10 +3,8 @@
 use tancho_ir::ops::Comparison;
 use tancho_tensor::DType;
 
-use super::logarithm::normalizing_scale;
-use super::{
-    bits, fma_by_constant, fma_constant, format, polynomial, sign_bit, with_float, with_integer, with_sign,
-};
+use super::logarithm::{Normalization, normalization};
+use super::{bits, fma_by_constant, fma_constant, format, polynomial, sign_bit, with_float, with_integer, with_sign};
 use crate::kernel::body::{Binary, Body, Scalar, Unary};
 
 /// `1 / √x`, as a correctly rounded square root and a correctly rounded division; −∞ of −0.
@@ -25,7 +23,7 @@ const CORRECTION_F32: [f64; 3] = [-1.0 / 3.0, 2.0 / 9.0, -14.0 / 81.0];
 
 /// The same for `|d| ≤ 0.1025`, with the least error relative to `(1 + d)^(−1/3)`: 2⁻²³.
 const CORRECTION_F64: [f64; 4] =
-    [-3.33328784340276407e-1, 2.22220200905607790e-1, -1.74529177533009477e-1, 1.45158586027218012e-1];
+    [-3.333287843402764e-1, 2.222202009056078e-1, -1.7452917753300948e-1, 1.45158586027218e-1];
 
 /// `((1 + d)^(−2/3) − 1) / d`: the series.
 const LAST_CORRECTION: [f64; 2] = [-2.0 / 3.0, 5.0 / 9.0];
@@ -34,20 +32,20 @@ const LAST_CORRECTION: [f64; 2] = [-2.0 / 3.0, 5.0 / 9.0];
 ///
 /// A third of the bits of a positive number, subtracted from a constant, are those of a guess `z` at `x^(−1/3)`, to within
 /// 3.5 per cent. With `d = x·z³ − 1` (at most a tenth) the wanted value is `z·(1 + d)^(−1/3)`, for which a polynomial of
-/// degree 3 (f64: 4) is taken. The root is then `c = x·z²`, corrected once more by the series in `c·z − 1`, one term of it (f64:
-/// two). No step divides. Subnormal numbers are scaled by the cube of a power of two first.
+/// degree 3 (f64: 4) is taken. The root is then `c = x·z²`, corrected once more by the series in `c·z − 1`, of which one term
+/// is taken (f64: two). No step divides. Subnormal numbers are scaled by the cube of a power of two first.
 pub fn cbrt(body: &mut Body, x: Scalar) -> Scalar {
     let dtype = body.dtype(x);
     let infinity = body.float(f64::INFINITY, dtype);
     let one = body.float(1.0, dtype);
     let magnitude = body.unary(Unary::Abs, x);
-    let (smallest_normal, scale) = normalizing_scale(dtype);
+    let Normalization { smallest_normal, factor, inverse_root, .. } = normalization(dtype);
     let smallest_normal = body.float(smallest_normal, dtype);
     let subnormal = body.compare(Comparison::Lt, magnitude, smallest_normal);
-    let scaled = with_float(body, Binary::Multiply, magnitude, scale.exp2());
+    let scaled = with_float(body, Binary::Multiply, magnitude, factor);
     let normal = body.select(subnormal, scaled, magnitude);
     let root = cbrt_of_normal(body, normal);
-    let unscale = body.float((-scale / 3.0).exp2(), dtype);
+    let unscale = body.float(inverse_root, dtype);
     let unscale = body.select(subnormal, unscale, one);
     let root = body.multiply(root, unscale);
     let finite = body.compare(Comparison::Lt, magnitude, infinity);
@@ -88,8 +86,8 @@ fn inverse_cbrt_guess(body: &mut Body, x: Scalar) -> Scalar {
     let high = with_integer(body, Binary::ShiftRightLogical, bits_of_x, dropped);
     let integer = with_integer(body, Binary::Or, high, (format.bias + format.fraction_bits) << format.fraction_bits);
     let integer = body.bitcast(integer, dtype);
-    let exponent_unit = (format.fraction_bits - dropped) as f64;
-    let constant = ((4.0 / 3.0 * format.bias as f64 + GUESS_OFFSET) * exponent_unit.exp2()).round();
+    let exponent_unit = (1_i64 << (format.fraction_bits - dropped)) as f64;
+    let constant = ((4.0 / 3.0 * format.bias as f64 + GUESS_OFFSET) * exponent_unit).round();
     let sum = body.float(one + (one / 3.0).round() + constant, dtype);
     let third = fma_by_constant(body, integer, -1.0 / 3.0, sum);
     let third = bits(body, third);

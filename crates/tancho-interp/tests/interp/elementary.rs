@@ -95,8 +95,8 @@ fn sweep(bound: f64) -> Vec<f64> {
     magnitudes.flat_map(|x| [x, -x]).collect()
 }
 
-/// `reference` is good to less than a unit of `f64`, so that rounded to `f32` it is the correct result in all but one of
-/// some hundred million cases. A difference of one `f64` function from another may be two units: each is off by one.
+/// `reference` is good to less than a unit of `f64`, so that rounded to `f32` it is the correct result in all but one
+/// of some hundred million cases. A difference of one `f64` function from another may be two units: each is off by one.
 #[track_caller]
 fn check_sweep(op: UnaryOp, bound: f64, reference: fn(f64) -> f64) {
     let name = op.name();

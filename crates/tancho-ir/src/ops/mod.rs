@@ -66,6 +66,36 @@ impl Op {
     }
 }
 
+impl From<ElementwiseOp> for Op {
+    fn from(op: ElementwiseOp) -> Self {
+        Op::Elementwise(op)
+    }
+}
+
+impl From<ShapeOp> for Op {
+    fn from(op: ShapeOp) -> Self {
+        Op::Shape(op)
+    }
+}
+
+impl From<ReduceOp> for Op {
+    fn from(op: ReduceOp) -> Self {
+        Op::Reduce(op)
+    }
+}
+
+impl From<DotOp> for Op {
+    fn from(op: DotOp) -> Self {
+        Op::Dot(op)
+    }
+}
+
+impl From<ControlOp> for Op {
+    fn from(op: ControlOp) -> Self {
+        Op::Control(op)
+    }
+}
+
 /// The result types of an op, one for most.
 pub type ResultTypes = SmallVec<[TensorType; 1]>;
 

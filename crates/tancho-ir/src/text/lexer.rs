@@ -130,8 +130,8 @@ fn string_length(text: &str) -> Option<usize> {
 
 fn number_length(text: &str) -> usize {
     let digits = |from: usize| span_of(&text[from..], |c| c.is_ascii_digit());
-    if text.starts_with("0x") {
-        return 2 + span_of(&text[2..], |c| c.is_ascii_hexdigit());
+    if let Some(digits) = text.strip_prefix("0x") {
+        return 2 + span_of(digits, |c| c.is_ascii_hexdigit());
     }
     let mut length = digits(0);
     if text[length..].starts_with('.') && digits(length + 1) > 0 {

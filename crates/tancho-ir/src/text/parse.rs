@@ -121,8 +121,10 @@ type ValueKey<'t> = (bool, Cow<'t, str>);
 pub(super) enum Unfinished<'t> {
     Ready(Op),
     Constant(Literal<'t>),
-    FromType(Box<dyn FnOnce(&TensorType) -> Result<Op, Failure> + 't>),
+    FromType(MakeOp<'t>),
 }
+
+type MakeOp<'t> = Box<dyn FnOnce(&TensorType) -> Result<Op, Failure> + 't>;
 
 impl<'t> Unfinished<'t> {
     pub(super) fn from_type(make: impl FnOnce(&TensorType) -> Result<Op, Failure> + 't) -> Self {

@@ -1,0 +1,226 @@
+//! The command line.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The most threads that can be asked for: far beyond any machine's processors, far below what a system can start.
+const MAX_THREADS: usize = 1024;
+
+/// Runs, measures, prints and checks graphs of tensor operations.
+///
+/// PROGRAM is a text file that ends in .ir, or a model folder with program.ir and weights.safetensors.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Example:
+  tancho run add.ir --input x=x.npy --input y=y.npy --output-dir results"
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Use at most this many threads; as many as the machine has processors if left out
+    #[arg(long, global = true, value_name = "N", value_parser = parse_threads)]
+    pub threads: Option<usize>,
+    /// Fail instead of holding more than this in arrays; K, M and G are for KiB, MiB and GiB
+    #[arg(long, global = true, value_name = "BYTES", value_parser = parse_bytes)]
+    pub memory_limit: Option<usize>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Run(RunArguments),
+    Bench(BenchArguments),
+    Dump(DumpArguments),
+    Check(CheckArguments),
+}
+
+/// Runs a program on arrays from .npy files.
+///
+/// Results go into files if a folder is given, else they are printed. A result is written as NAME.npy where the program
+/// names it (with _ in the place of / and :), else as 0.npy, 1.npy and so on.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tancho run digits --input images=images.npy
+  tancho run add.ir --input 0=x.npy --input 1=y.npy --output-dir results --threads 2")]
+pub struct RunArguments {
+    /// An .ir file or a model folder
+    pub program: PathBuf,
+    #[command(flatten)]
+    pub inputs: InputArguments,
+    /// Write each result into this folder, which is made if it is not there
+    #[arg(short, long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+}
+
+/// Measures calls of a program.
+///
+/// A call is what a user of a compiled function pays for: the arguments are checked, the plan for their sizes is looked
+/// up, results are allocated, the code runs, and the results are dropped. Compilation is from the graph to the plan for
+/// these sizes. The peak is the most that arrays held at a time, those of the program and the inputs included.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tancho bench add.ir --input x=x.npy --input y=y.npy
+  tancho bench digits --random 1 --size batch=64 --threads 1 --json")]
+pub struct BenchArguments {
+    /// An .ir file or a model folder
+    pub program: PathBuf,
+    #[command(flatten)]
+    pub inputs: InputArguments,
+    /// Make the inputs that have no file, of random numbers
+    #[arg(long, value_name = "SEED")]
+    pub random: Option<u64>,
+    /// The value of a size of the inputs that are made: 64 for ?batch with --size batch=64; repeatable
+    #[arg(long = "size", value_name = "NAME=N", value_parser = parse_size, requires = "random")]
+    pub sizes: Vec<(String, usize)>,
+    /// Measure for about so long
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_seconds)]
+    pub time: Duration,
+    /// End with one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prints a program as it is at a stage of its compilation.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tancho dump mlp.ir --stage optimized > optimized.ir
+  tancho dump mlp.ir --stage optimized --after simplify
+  tancho dump mlp.ir --stage kernels --format dot | dot -Tsvg > kernels.svg")]
+pub struct DumpArguments {
+    /// An .ir file or a model folder
+    pub program: PathBuf,
+    #[arg(long, value_enum, value_name = "STAGE")]
+    pub stage: StageName,
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
+    pub format: Format,
+    /// The graph after the first run of this pass, or after its Nth run with PASS:N; with --stage optimized
+    #[arg(long, value_name = "PASS[:N]", value_parser = parse_after)]
+    pub after: Option<After>,
+    /// In the text of a graph, print constants of more than N elements as dense<...>, which cannot be read back
+    #[arg(long, value_name = "N")]
+    pub elide: Option<usize>,
+    /// In the text of a graph, leave out where operations come from
+    #[arg(long)]
+    pub no_locations: bool,
+}
+
+/// Checks that a program is sound, and prints what is wrong below the lines of its graph.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  tancho check mlp.ir")]
+pub struct CheckArguments {
+    /// An .ir file or a model folder
+    pub program: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct InputArguments {
+    /// The file of an input, which has its name in the program (x for %x) or its position (0 for the first); repeatable
+    #[arg(short, long = "input", value_name = "NAME=FILE.npy", value_parser = parse_input)]
+    pub inputs: Vec<InputFile>,
+}
+
+/// The file of one input.
+#[derive(Clone, Debug)]
+pub struct InputFile {
+    /// The name or the position.
+    pub name: String,
+    pub file: PathBuf,
+}
+
+/// A stage as the command line has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StageName {
+    /// The graph as it was read
+    Traced,
+    /// The graph after the passes
+    Optimized,
+    /// The fused kernels and their buffers
+    Kernels,
+    /// Cranelift's intermediate representation of the kernels
+    Clif,
+    /// The machine code of the kernels, disassembled
+    Asm,
+}
+
+impl fmt::Display for StageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StageName::Traced => "traced",
+            StageName::Optimized => "optimized",
+            StageName::Kernels => "kernels",
+            StageName::Clif => "clif",
+            StageName::Asm => "asm",
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text; that of a graph can be read back
+    Text,
+    /// The language of Graphviz, for graphs and kernels
+    Dot,
+}
+
+/// A pass and which of its runs, counted from one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct After {
+    pub pass: String,
+    pub run: usize,
+}
+
+fn parse_threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 1..=MAX_THREADS) => Ok(threads),
+        Ok(_) | Err(_) => Err(format!("expected a number from 1 to {MAX_THREADS}")),
+    }
+}
+
+fn parse_bytes(text: &str) -> Result<usize, String> {
+    let (digits, unit) = match text.char_indices().last() {
+        Some((place, 'k' | 'K')) => (&text[..place], 1 << 10),
+        Some((place, 'm' | 'M')) => (&text[..place], 1 << 20),
+        Some((place, 'g' | 'G')) => (&text[..place], 1 << 30),
+        _ => (text, 1),
+    };
+    let expected = || "expected a number of bytes, as 500000, 512K, 64M or 2G".to_owned();
+    let number: usize = digits.parse().map_err(|_| expected())?;
+    number.checked_mul(unit).ok_or_else(expected)
+}
+
+fn parse_input(text: &str) -> Result<InputFile, String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok(InputFile { name: name.strip_prefix('%').unwrap_or(name).to_owned(), file: file.into() })
+        }
+        _ => Err("expected NAME=FILE.npy, as x=x.npy, or POSITION=FILE.npy, as 0=x.npy".into()),
+    }
+}
+
+fn parse_size(text: &str) -> Result<(String, usize), String> {
+    let size = text.split_once('=').and_then(|(name, number)| {
+        let name = name.strip_prefix('?').unwrap_or(name);
+        Some((name.to_owned(), number.parse().ok()?))
+    });
+    size.ok_or_else(|| "expected NAME=N, as batch=64".into())
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: Option<f64> = text.parse().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected a number of seconds, as 0.5 or 10".into())
+}
+
+fn parse_after(text: &str) -> Result<After, String> {
+    let (pass, run) = match text.split_once(':') {
+        None => (text, Some(1)),
+        Some((pass, run)) => (pass, run.parse().ok().filter(|&run| run > 0)),
+    };
+    match run {
+        Some(run) => Ok(After { pass: pass.to_owned(), run }),
+        None => Err("expected the name of a pass, as simplify, or one of its runs, as simplify:2".into()),
+    }
+}

@@ -1,0 +1,13 @@
+//! The facade, from outside: values of every operation against ones computed by hand, errors with their lines, tracing
+//! and calling. Each check of an operation runs it eagerly and within a traced function.
+
+mod check;
+mod elementwise;
+mod reduce;
+mod shape;
+mod dot;
+mod nn;
+mod create;
+mod errors;
+mod functions;
+mod signatures;
