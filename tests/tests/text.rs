@@ -103,7 +103,9 @@ fn check_any_text(text: &str) {
 fn damaged_texts_never_panic() {
     let texts = texts();
     let mut generator = Generator::new(2024);
-    for _ in 0..20_000 {
+    // `TANCHO_SWEEP=1000000 cargo test` looks longer.
+    let count = std::env::var("TANCHO_SWEEP").ok().and_then(|count| count.parse().ok()).unwrap_or(20_000);
+    for _ in 0..count {
         let text = damage(&texts[generator.below(texts.len())], &mut generator);
         check_any_text(&text);
     }

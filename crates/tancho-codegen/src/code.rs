@@ -17,7 +17,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, control::ControlPlane};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::{Linkage, Module, default_libcall_names};
+use cranelift_module::{FuncId, Module, ModuleError, default_libcall_names};
 use rustc_hash::FxHashMap;
 
 use crate::emit::{self, EmitError, KernelFunction};
@@ -31,8 +31,8 @@ pub struct Code {
     kernel: Arc<Kernel>,
     text: Arc<str>,
     function: KernelFunction,
-    /// Where the function lies.
-    memory: Arc<CodeMemory>,
+    /// Where the function lies; held, not used.
+    _memory: Arc<CodeMemory>,
 }
 
 /// The memory of a batch of functions.
@@ -71,7 +71,7 @@ impl Code {
     /// The kernel in Cranelift IR, written anew.
     pub fn clif(&self) -> String {
         let mut context = Context::new();
-        match isa().and_then(|isa| build(&self.kernel, &mut context, isa)) {
+        match isa().and_then(|isa| build(&self.kernel, &mut context, &mut FunctionBuilderContext::new(), isa)) {
             Ok(()) => context.func.display().to_string(),
             Err(error) => error.to_string(),
         }
@@ -80,12 +80,6 @@ impl Code {
     /// The machine code as text, compiled anew.
     pub fn asm(&self) -> String {
         disassemble(&self.kernel).unwrap_or_else(|error| error.to_string())
-    }
-
-    /// The number of codes that share this one's memory, and those who hold it.
-    #[cfg(test)]
-    fn holders(&self) -> usize {
-        Arc::strong_count(&self.memory)
     }
 }
 
@@ -194,7 +188,9 @@ fn make_isa() -> Result<OwnedTargetIsa, EmitError> {
     let generator = |error: &dyn std::fmt::Display| EmitError::Generator(error.to_string());
     let mut flags = settings::builder();
     let verify = if std::env::var_os("TANCHO_VERIFY").is_some() { "true" } else { "false" };
-    for (name, value) in [("opt_level", "speed"), ("enable_verifier", verify), ("is_pic", "false"), ("unwind_info", "false")] {
+    for (name, value) in
+        [("opt_level", "speed"), ("enable_verifier", verify), ("is_pic", "false"), ("unwind_info", "false")]
+    {
         flags.set(name, value).map_err(|error| generator(&error))?;
     }
     let builder = cranelift_native::builder().map_err(|error| EmitError::Processor(error.to_string()))?;
@@ -202,16 +198,44 @@ fn make_isa() -> Result<OwnedTargetIsa, EmitError> {
 }
 
 /// Writes a kernel's function into a context.
-fn build(kernel: &Kernel, context: &mut Context, isa: &OwnedTargetIsa) -> Result<(), EmitError> {
+fn build(
+    kernel: &Kernel,
+    context: &mut Context,
+    scratch: &mut FunctionBuilderContext,
+    isa: &OwnedTargetIsa,
+) -> Result<(), EmitError> {
+    context.clear();
     context.func.signature = emit::signature(isa.default_call_conv());
     context.func.name = UserFuncName::user(0, 0);
-    emit::build_function(kernel, &mut context.func, &mut FunctionBuilderContext::new(), &**isa)
+    emit::build_function(kernel, &mut context.func, scratch, &**isa)
+}
+
+/// Machine code that has no place yet.
+struct Bytes {
+    code: Vec<u8>,
+    alignment: u64,
+}
+
+fn compile_bytes(
+    kernel: &Kernel,
+    context: &mut Context,
+    scratch: &mut FunctionBuilderContext,
+    isa: &OwnedTargetIsa,
+) -> Result<Bytes, EmitError> {
+    build(kernel, context, scratch, isa)?;
+    let code = context
+        .compile(&**isa, &mut ControlPlane::default())
+        .map_err(|error| EmitError::Generator(format!("{:?}", error.inner)))?;
+    if !code.buffer.relocs().is_empty() {
+        return Err(EmitError::Generator("the code refers to another place".to_string()));
+    }
+    Ok(Bytes { code: code.code_buffer().to_vec(), alignment: u64::from(code.buffer.alignment) })
 }
 
 fn disassemble(kernel: &Kernel) -> Result<String, EmitError> {
     let isa = isa()?;
     let mut context = Context::new();
-    build(kernel, &mut context, isa)?;
+    build(kernel, &mut context, &mut FunctionBuilderContext::new(), isa)?;
     context.set_disasm(true);
     let code = context
         .compile(&**isa, &mut ControlPlane::default())
@@ -219,11 +243,41 @@ fn disassemble(kernel: &Kernel) -> Result<String, EmitError> {
     Ok(code.vcode.clone().unwrap_or_default())
 }
 
+/// Compiles kernels, on several threads where there are enough of them.
+fn compile_all(batch: &[(Arc<Kernel>, Arc<str>)], isa: &OwnedTargetIsa) -> Result<Vec<Bytes>, EmitError> {
+    let next = AtomicUsize::new(0);
+    // Each thread takes the next kernel until there is none.
+    let work = || {
+        let (mut context, mut scratch) = (Context::new(), FunctionBuilderContext::new());
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some((kernel, _)) = batch.get(index) else { return Ok::<_, EmitError>(done) };
+            done.push((index, compile_bytes(kernel, &mut context, &mut scratch, isa)?));
+        }
+    };
+    let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(batch.len() / KERNELS_PER_THREAD);
+    let mut done = std::thread::scope(|scope| {
+        let threads: Vec<_> = (1..n_threads).map(|_| scope.spawn(work)).collect();
+        let mut done = work()?;
+        for thread in threads {
+            done.extend(thread.join().map_err(|_| EmitError::Generator("a thread panicked".to_string()))??);
+        }
+        Ok::<_, EmitError>(done)
+    })?;
+    done.sort_unstable_by_key(|&(index, _)| index);
+    Ok(done.into_iter().map(|(_, bytes)| bytes).collect())
+}
+
+/// The kernels for which another thread is worth its start.
+const KERNELS_PER_THREAD: usize = 4;
+
 /// Emits kernels, no two of them alike, into memory of their own.
 fn emit_batch(batch: &[(Arc<Kernel>, Arc<str>)]) -> Result<Vec<Arc<Code>>, EmitError> {
     let isa = isa()?;
+    let compiled = compile_all(batch, isa)?;
     let mut module = JITModule::new(JITBuilder::with_isa(isa.clone(), default_libcall_names()));
-    let ids = define_functions(&mut module, batch, isa);
+    let ids = define_functions(&mut module, &compiled, isa);
     // From here on the memory is freed whatever happens.
     let memory = Arc::new(CodeMemory { module: ManuallyDrop::new(module) });
     let ids = ids?;
@@ -231,7 +285,7 @@ fn emit_batch(batch: &[(Arc<Kernel>, Arc<str>)]) -> Result<Vec<Arc<Code>>, EmitE
         let address = memory.module.get_finalized_function(id);
         // SAFETY: the address is that of finished code, which was compiled with this signature.
         let function = unsafe { std::mem::transmute::<*const u8, KernelFunction>(address) };
-        Arc::new(Code { kernel: kernel.clone(), text: text.clone(), function, memory: memory.clone() })
+        Arc::new(Code { kernel: kernel.clone(), text: text.clone(), function, _memory: memory.clone() })
     });
     let codes = codes.collect();
     COMPILED.fetch_add(batch.len(), Ordering::Relaxed);
@@ -240,22 +294,17 @@ fn emit_batch(batch: &[(Arc<Kernel>, Arc<str>)]) -> Result<Vec<Arc<Code>>, EmitE
 
 fn define_functions(
     module: &mut JITModule,
-    batch: &[(Arc<Kernel>, Arc<str>)],
+    compiled: &[Bytes],
     isa: &OwnedTargetIsa,
-) -> Result<Vec<cranelift_module::FuncId>, EmitError> {
-    let failed = |error: &cranelift_module::ModuleError| EmitError::Generator(format!("{error:?}"));
-    let mut context = module.make_context();
-    let mut ids = Vec::with_capacity(batch.len());
-    for (index, (kernel, _)) in batch.iter().enumerate() {
-        build(kernel, &mut context, isa)?;
-        let name = format!("kernel{index}");
-        let id = module
-            .declare_function(&name, Linkage::Local, &context.func.signature)
-            .map_err(|error| failed(&error))?;
-        module.define_function(id, &mut context).map_err(|error| failed(&error))?;
-        module.clear_context(&mut context);
+) -> Result<Vec<FuncId>, EmitError> {
+    let failed = |error: ModuleError| EmitError::Generator(format!("{error:?}"));
+    let signature = emit::signature(isa.default_call_conv());
+    let mut ids = Vec::with_capacity(compiled.len());
+    for Bytes { code, alignment } in compiled {
+        let id = module.declare_anonymous_function(&signature).map_err(failed)?;
+        module.define_function_bytes(id, *alignment, code, &[]).map_err(failed)?;
         ids.push(id);
     }
-    module.finalize_definitions().map_err(|error| failed(&error))?;
+    module.finalize_definitions().map_err(failed)?;
     Ok(ids)
 }

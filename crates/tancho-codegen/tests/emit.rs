@@ -65,7 +65,9 @@ fn unary_instructions() {
 #[test]
 fn binary_instructions() {
     for dtype in DType::ALL {
-        check_instructions(dtype, |body, x, y| binary_operations(dtype).map(|operation| body.binary(operation, x, y)).collect());
+        check_instructions(dtype, |body, x, y| {
+            binary_operations(dtype).map(|operation| body.binary(operation, x, y)).collect()
+        });
     }
 }
 
@@ -286,8 +288,7 @@ fn arg_reductions_of_special_values() {
                 let x = body.push(Instruction::Load(0), dtype);
                 let result = body.push(Instruction::Reduced(0), DType::I64);
                 let reductions = vec![Reduction { kind: ReduceKind::ArgMax(DType::I64), value: x, dtype: DType::I64 }];
-                let access =
-                    |dtype, last| Access { dtype, map: AccessMap::Strides(vec![Stride::Argument, last]) };
+                let access = |dtype, last| Access { dtype, map: AccessMap::Strides(vec![Stride::Argument, last]) };
                 let kernel = Kernel {
                     form: Form::Row,
                     outer: 1,
@@ -317,7 +318,8 @@ fn tiles() {
     let bias = body.push(Instruction::Load(1), DType::F32);
     let sum = body.add(x, bias);
     let tile = Access { dtype: DType::F32, map: AccessMap::Tile };
-    let bias_access = Access { dtype: DType::F32, map: AccessMap::Strides(vec![Stride::Zero, Stride::Zero, Stride::One]) };
+    let bias_access =
+        Access { dtype: DType::F32, map: AccessMap::Strides(vec![Stride::Zero, Stride::Zero, Stride::One]) };
     let kernel = Kernel {
         form: Form::Map,
         outer: 2,

@@ -525,7 +525,8 @@ fn near_multiples_of_a_quarter_turn_f64() {
                 _ => exact.tan(PRECISION, ROUNDING, &mut oracle.0),
             };
             let error = error_f64(function.f64([x]), &expected);
-            assert!(error <= 2.0, "{} of {x:e}: {error} ulp", op.name());
+            let bound = math::error_bound(op.name(), DType::F64);
+            assert!(error <= bound, "{} of {x:e}: {error} ulp", op.name());
         }
         let distance = exact.sub(&times(&half_pi, &exactly(multiple)), PRECISION, ROUNDING);
         assert!(is_below(&distance, 1e-6), "{x:e} is not near a multiple of a quarter turn");

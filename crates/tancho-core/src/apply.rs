@@ -92,12 +92,7 @@ pub(crate) fn apply<const N: usize>(
 
 /// As [`apply`], for any number of inputs that are tensors.
 #[track_caller]
-pub(crate) fn apply_all(
-    op: &'static str,
-    attributes: Attributes,
-    inputs: &mut [Operand<'_>],
-    build: Build,
-) -> Tensor {
+pub(crate) fn apply_all(op: &'static str, attributes: Attributes, inputs: &mut [Operand<'_>], build: Build) -> Tensor {
     apply_at(op, attributes, inputs, Location::caller(), build)
 }
 
@@ -153,9 +148,7 @@ fn run_eagerly(
         .iter_mut()
         .filter_map(|input| match input {
             Operand::Lend(Tensor(Repr::Value(array))) => Some(Argument::Lend(array)),
-            Operand::Give(Tensor(Repr::Value(array))) => {
-                Some(Argument::Give(std::mem::replace(array, nothing())))
-            }
+            Operand::Give(Tensor(Repr::Value(array))) => Some(Argument::Give(std::mem::replace(array, nothing()))),
             _ => None,
         })
         .collect();
@@ -187,9 +180,7 @@ fn compile(
     graph.set_results(vec![result]);
     let executable = Executable::compile(graph, &CompileOptions::default())
         .map_err(|source| Error::at(ErrorKind::Compile { graph: op.into(), source }, location))?;
-    executable
-        .plan(&shapes)
-        .map_err(|source| Error::at(ErrorKind::Call { graph: op.into(), source }, location))
+    executable.plan(&shapes).map_err(|source| Error::at(ErrorKind::Call { graph: op.into(), source }, location))
 }
 
 /// At most this many operations are kept compiled.

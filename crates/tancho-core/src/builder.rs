@@ -3,9 +3,7 @@
 //! The methods add one IR op, or broadcast their operands as NumPy does and then add one. Types are read from the graph.
 
 use smallvec::SmallVec;
-use tancho_ir::ops::{
-    BinaryOp, Comparison, DotOp, ElementwiseOp, Op, ReduceKind, ReduceOp, ShapeOp, UnaryOp,
-};
+use tancho_ir::ops::{BinaryOp, Comparison, DotOp, ElementwiseOp, Op, ReduceKind, ReduceOp, ShapeOp, UnaryOp};
 use tancho_ir::{Dim, Dims, Graph, Relation, Span, TensorType, Value};
 use tancho_tensor::{Array, DType};
 
@@ -109,10 +107,10 @@ impl<'g> Builder<'g> {
         })?;
         self.same_dtype(on_true, on_false)?;
         let dims = self.broadcast_dims(&[predicate, on_true, on_false])?;
-        let on_true = self.broadcast_to(on_true, &dims)?;
-        let on_false = self.broadcast_to(on_false, &dims)?;
+        let on_true = self.align(on_true, &dims)?;
+        let on_false = self.align(on_false, &dims)?;
         // A scalar predicate needs no broadcast.
-        let predicate = if self.rank(predicate) == 0 { predicate } else { self.broadcast_to(predicate, &dims)? };
+        let predicate = if self.rank(predicate) == 0 { predicate } else { self.align(predicate, &dims)? };
         self.add(Op::Elementwise(ElementwiseOp::Select), &[predicate, on_true, on_false])
     }
 
@@ -121,10 +119,10 @@ impl<'g> Builder<'g> {
         self.same_dtype(low, x)?;
         self.same_dtype(x, high)?;
         let dims = self.broadcast_dims(&[x, low, high])?;
-        let x = self.broadcast_to(x, &dims)?;
+        let x = self.align(x, &dims)?;
         let [low, high] = [low, high].map(|bound| {
             // Scalar bounds need no broadcast.
-            if self.rank(bound) == 0 { Ok(bound) } else { self.broadcast_to(bound, &dims) }
+            if self.rank(bound) == 0 { Ok(bound) } else { self.align(bound, &dims) }
         });
         self.add(Op::Elementwise(ElementwiseOp::Clamp), &[low?, x, high?])
     }
@@ -136,7 +134,7 @@ impl<'g> Builder<'g> {
             return Ok([x, y]);
         }
         let dims = self.broadcast_dims(&[x, y])?;
-        Ok([self.broadcast_to(x, &dims)?, self.broadcast_to(y, &dims)?])
+        Ok([self.align(x, &dims)?, self.align(y, &dims)?])
     }
 
     fn same_dtype(&self, x: Value, y: Value) -> Result<(), Fault> {
@@ -154,6 +152,17 @@ impl<'g> Builder<'g> {
             })?;
         }
         Ok(dims)
+    }
+
+    /// Broadcasts a value for an op that takes operands of one shape. Where unknown sizes are to be equal, nothing has to
+    /// be repeated, and the op records it.
+    fn align(&mut self, x: Value, dims: &Dims) -> Result<Value, Fault> {
+        let own = &self.type_of(x).dims;
+        let fits = |size: &Dim, dim: &Dim| size == dim || (size.as_known().is_none() && dim.as_known().is_none());
+        if own.len() == dims.len() && own.iter().zip(dims).all(|(size, dim)| fits(size, dim)) {
+            return Ok(x);
+        }
+        self.broadcast_to(x, dims)
     }
 
     /// Repeats a value along new leading axes and axes of size 1, as NumPy does.

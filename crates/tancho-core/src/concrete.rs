@@ -47,9 +47,9 @@ impl<Out> Traced<Out> {
     }
 
     pub(crate) fn plan(&self, key: &Key<'_>, location: &'static Location<'static>) -> Result<Arc<Plan>> {
-        self.executable(location)?.plan(&value_types(&key.leaves)).map_err(|source| {
-            Error::at(ErrorKind::Call { graph: self.graph.name().into(), source }, location)
-        })
+        self.executable(location)?
+            .plan(&value_types(&key.leaves))
+            .map_err(|source| Error::at(ErrorKind::Call { graph: self.graph.name().into(), source }, location))
     }
 }
 
@@ -62,9 +62,8 @@ impl<Out: Tree> Traced<Out> {
 }
 
 pub(crate) fn compile(graph: &Graph, location: &'static Location<'static>) -> Result<Arc<Executable>> {
-    Executable::compile(graph.clone(), &CompileOptions::default()).map_err(|source| {
-        Error::at(ErrorKind::Compile { graph: graph.name().into(), source }, location)
-    })
+    Executable::compile(graph.clone(), &CompileOptions::default())
+        .map_err(|source| Error::at(ErrorKind::Compile { graph: graph.name().into(), source }, location))
 }
 
 /// A function for one signature, traced and compiled.
@@ -133,8 +132,7 @@ impl<Args, Out: Tree> Concrete<Args, Out> {
 
     fn check_arguments(&self, key: &Key<'_>, location: &'static Location<'static>) -> Result<()> {
         let signature: Vec<TensorType> = self.traced.graph.parameter_types().cloned().collect();
-        let same_structure =
-            *self.traced.structure == *key.words && equal_statics(&self.traced.statics, &key.statics);
+        let same_structure = *self.traced.structure == *key.words && equal_statics(&self.traced.statics, &key.statics);
         let differences = if same_structure {
             differences(&signature, &key.leaves, &self.traced.paths)
         } else {

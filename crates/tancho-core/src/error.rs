@@ -50,7 +50,7 @@ pub enum ErrorKind {
     #[error("{graph}: {source}")]
     Compile { graph: String, source: CompileError },
     /// A compiled graph could not be run on these arguments.
-    #[error("{graph}: {source}")]
+    #[error("{}", call_message(.graph, .source))]
     Call { graph: String, source: CallError },
     /// The arguments of a traced function do not fit its signature; one line for each that differs.
     #[error("{function}: the arguments do not fit the signature: {}", .differences.join("; "))]
@@ -64,6 +64,11 @@ pub enum ErrorKind {
     /// What a user's own code reports.
     #[error("{0}")]
     Message(String),
+}
+
+/// What cannot be bound says itself which graph it was for.
+fn call_message(graph: &str, source: &CallError) -> String {
+    if matches!(source, CallError::Bind(_)) { source.to_string() } else { format!("{graph}: {source}") }
 }
 
 impl Error {

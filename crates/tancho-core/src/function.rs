@@ -335,10 +335,7 @@ fn result_names(out: &impl Tree) -> Vec<Option<String>> {
 }
 
 /// The next of the leaves that a structure is filled with.
-pub(crate) fn next_leaf(
-    leaves: &mut dyn Iterator<Item = Tensor>,
-    location: &'static Location<'static>,
-) -> Tensor {
+pub(crate) fn next_leaf(leaves: &mut dyn Iterator<Item = Tensor>, location: &'static Location<'static>) -> Tensor {
     leaves.next().unwrap_or_else(|| {
         // Only an implementation of `Tree` whose methods disagree comes here.
         let message = "a tree is rebuilt with more leaves than it shows".into();
@@ -375,9 +372,8 @@ pub(crate) fn run<Args, Out: Tree>(
             Leaf::Lend(_) | Leaf::Give(_) => Argument::Taken,
         });
     });
-    let results = plan.run(&mut fed).map_err(|source| {
-        Error::at(ErrorKind::Call { graph: name.into(), source }, location)
-    })?;
+    let results =
+        plan.run(&mut fed).map_err(|source| Error::at(ErrorKind::Call { graph: name.into(), source }, location))?;
     let mut results = results.into_iter().map(Tensor::from_array);
     Ok(traced.out().rebuild(&mut || next_leaf(&mut results, location)))
 }

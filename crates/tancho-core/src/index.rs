@@ -23,7 +23,11 @@ pub struct Ellipsis;
 #[derive(Clone, Debug)]
 pub enum Entry {
     /// A part of the next axis; bounds that are negative count from its end, and those beyond it are cut to it.
-    Range { start: Option<Dim>, stop: Option<Dim>, step: i64 },
+    Range {
+        start: Option<Dim>,
+        stop: Option<Dim>,
+        step: i64,
+    },
     /// One element of the next axis, which leaves the shape.
     At(Dim),
     NewAxis,
@@ -181,8 +185,7 @@ pub(crate) fn build(builder: &mut Builder<'_>, x: ir::Value, entries: &[Entry]) 
     let is_whole = cut.strides.iter().all(|&stride| stride == 1)
         && cut.start.iter().all(|start| *start == ir::Dim::ZERO)
         && cut.limit == dims;
-    let sliced =
-        if is_whole { reversed } else { builder.slice(reversed, cut.start, cut.limit, cut.strides)? };
+    let sliced = if is_whole { reversed } else { builder.slice(reversed, cut.start, cut.limit, cut.strides)? };
     let sizes = builder.dims(sliced);
     let mut sizes = sizes.iter();
     let mut result = Dims::new();
@@ -222,7 +225,9 @@ impl Cut {
                 let given = at.get()?;
                 let at = if is_negative(&given) { size.clone() + given.clone() } else { given.clone() };
                 if let (Some(at), Some(size)) = (at.as_known(), size.as_known()) {
-                    require(0 <= at && at < size, || format!("index {given} is out of range for size {size} of axis {axis}"))?;
+                    require(0 <= at && at < size, || {
+                        format!("index {given} is out of range for size {size} of axis {axis}")
+                    })?;
                 }
                 self.limit.push(at.clone() + ir::Dim::ONE);
                 self.start.push(at);
@@ -239,8 +244,7 @@ impl Cut {
                 } else {
                     // Backwards from `start`, inclusive, to `stop`, exclusive: forwards on the reversed axis.
                     self.reversed.push(axis);
-                    let mirrored =
-                        |bound: ir::Dim| cut_to(size.clone() - ir::Dim::ONE - from_start(bound, size), size);
+                    let mirrored = |bound: ir::Dim| cut_to(size.clone() - ir::Dim::ONE - from_start(bound, size), size);
                     (start.map_or(ir::Dim::ZERO, mirrored), stop.map_or(size.clone(), mirrored))
                 };
                 let is_empty = (stop.clone() - start.clone()).as_known().is_some_and(|length| length < 0);

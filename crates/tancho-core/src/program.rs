@@ -86,9 +86,10 @@ impl Program {
                 }
             }
         }
-        let results = self.executable.call(&mut arguments).map_err(|source| {
-            Error::at(ErrorKind::Call { graph: self.name().into(), source }, location)
-        })?;
+        let results = self
+            .executable
+            .call(&mut arguments)
+            .map_err(|source| Error::at(ErrorKind::Call { graph: self.name().into(), source }, location))?;
         Ok(results.into_iter().map(Tensor::from_array).collect())
     }
 

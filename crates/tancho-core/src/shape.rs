@@ -136,13 +136,14 @@ macro_rules! integers {
                 Dim(Ok(ir::Dim::known(i64::try_from(size).unwrap_or(i64::MAX))))
             }
         }
-
-        integers!(@left $Integer Add add);
-        integers!(@left $Integer Sub sub);
-        integers!(@left $Integer Mul mul);
     )*};
-    (@left $Integer:ident $Trait:ident $method:ident) => {
-        impl $Trait<Dim> for $Integer {
+}
+integers!(i32 i64 u32 usize);
+
+/// Of the integers, `usize` alone can stand on the left, so that the type of a literal there is never in doubt.
+macro_rules! left {
+    ($($Trait:ident $method:ident;)*) => {$(
+        impl $Trait<Dim> for usize {
             type Output = Dim;
 
             fn $method(self, other: Dim) -> Dim {
@@ -150,16 +151,20 @@ macro_rules! integers {
             }
         }
 
-        impl $Trait<&Dim> for $Integer {
+        impl $Trait<&Dim> for usize {
             type Output = Dim;
 
             fn $method(self, other: &Dim) -> Dim {
                 Dim::from(self).$method(other)
             }
         }
-    };
+    )*};
 }
-integers!(i32 i64 u32 usize);
+left! {
+    Add add;
+    Sub sub;
+    Mul mul;
+}
 
 /// The sizes of a tensor, outermost first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -294,7 +299,10 @@ mod tests {
     #[test]
     fn a_missing_size_is_kept() {
         let shape = Shape(SmallVec::from_iter([Dim::from(2usize)]));
-        assert_eq!((&shape[5] * 2 + 1).get().unwrap_err().0, "a size was taken from an axis that its tensor does not have");
+        assert_eq!(
+            (&shape[5] * 2 + 1).get().unwrap_err().0,
+            "a size was taken from an axis that its tensor does not have"
+        );
         assert_eq!((Dim::from(2) / 0).get().unwrap_err().0, "a size was divided by zero");
         assert_eq!(shape.size(-1), 2);
     }

@@ -220,7 +220,8 @@ pub(crate) fn name_symbols(types: impl IntoIterator<Item = TensorType>) -> Vec<T
     };
     let mut taken: BTreeSet<String> = distinct.iter().filter_map(own_name).collect();
     let n_unnamed = distinct.iter().filter(|dim| own_name(dim).is_none()).count();
-    let mut candidates = (0..).map(|number| if n_unnamed == 1 && number == 0 { "n".into() } else { format!("n{number}") });
+    let mut candidates =
+        (0..).map(|number| if n_unnamed == 1 && number == 0 { "n".into() } else { format!("n{number}") });
     let names: Vec<ir::Dim> = distinct
         .iter()
         .map(|dim| {
@@ -372,14 +373,18 @@ mod tests {
         check(&[spec(DType::F32, [None, Some(3)])], &["f32[?n, 3]"]);
         check(&[spec(DType::F32, [None, None]), spec(DType::I32, ())], &["f32[?n0, ?n1]", "i32[]"]);
         let batch = || Dim::symbol("batch");
-        check(&[spec(DType::F32, [batch(), 2.into()]), spec(DType::F32, [batch()])], &["f32[?batch, 2]", "f32[?batch]"]);
+        check(
+            &[spec(DType::F32, [batch(), 2.into()]), spec(DType::F32, [batch()])],
+            &["f32[?batch, 2]", "f32[?batch]"],
+        );
         check(&[spec(DType::F32, [2, 3])], &["f32[2, 3]"]);
     }
 
     #[test]
     fn every_argument_that_differs_is_named() {
         let n = || Dim::symbol("n");
-        let signature = name_symbols([spec(DType::F32, [n(), 2.into()]), spec(DType::F32, [n()])].iter().map(Spec::tensor_type));
+        let signature =
+            name_symbols([spec(DType::F32, [n(), 2.into()]), spec(DType::F32, [n()])].iter().map(Spec::tensor_type));
         let check = |x: &Tensor, y: &Tensor, expected: &[&str]| {
             assert_eq!(differences(&signature, &[x, y], &["x".into(), "y".into()]), expected);
         };

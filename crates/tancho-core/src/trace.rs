@@ -99,7 +99,12 @@ pub(crate) fn record_error(error: &Error) {
 }
 
 /// Stages an operation into the active trace.
-pub(crate) fn stage(op: &'static str, inputs: &[&Tensor], location: &'static Location<'static>, build: Build) -> Tensor {
+pub(crate) fn stage(
+    op: &'static str,
+    inputs: &[&Tensor],
+    location: &'static Location<'static>,
+    build: Build,
+) -> Tensor {
     STACK.with_borrow_mut(|stack| {
         let result = operand_values(op, inputs, location, stack).and_then(|operands| {
             let trace = stack.last_mut().expect("a trace is active");
@@ -182,9 +187,7 @@ fn no_value(op: &str, tensor: &Tensor, location: &'static Location<'static>) -> 
 /// `owner` names the trace where it is still open on this thread.
 fn leaked(op: &str, node: &TraceNode, owner: Option<&str>, location: &'static Location<'static>) -> Error {
     let (trace, advice) = match owner {
-        Some(name) => {
-            (format!("the outer trace of @{name}"), "; pass it to the inner function as an argument")
-        }
+        Some(name) => (format!("the outer trace of @{name}"), "; pass it to the inner function as an argument"),
         None => ("a trace that has ended".into(), "; return it from the traced function instead"),
     };
     Error::at(ErrorKind::Leaked { op: op.into(), made: node.made.into(), trace, advice }, location)
@@ -245,12 +248,7 @@ impl Session {
         Ok(Session { id, _scope: enter_scope(None) })
     }
 
-    pub(crate) fn add_parameter(
-        &self,
-        name: &str,
-        of: TensorType,
-        location: &'static Location<'static>,
-    ) -> Tensor {
+    pub(crate) fn add_parameter(&self, name: &str, of: TensorType, location: &'static Location<'static>) -> Tensor {
         STACK.with_borrow_mut(|stack| {
             let trace = stack.iter_mut().find(|trace| trace.id == self.id).expect("an open session has its trace");
             let value = trace.graph.add_parameter(Some(name), of, Span::NONE);

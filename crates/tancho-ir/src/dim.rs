@@ -280,13 +280,13 @@ impl Dim {
     }
 
     fn extremum(&self, other: &Dim, smallest: bool) -> Dim {
-        if let Some(difference) = (self.clone() - other.clone()).as_known() {
+        if let Some(difference) = self.known_difference(other) {
             return if (difference <= 0) == smallest { self.clone() } else { other.clone() };
         }
         // Of two operands that differ by a constant one stays, in whatever order they came together.
         let mut operands = self.operands_of_extremum(smallest).to_vec();
         for dim in other.operands_of_extremum(smallest) {
-            let difference = |x: &Dim| (x.clone() - dim.clone()).as_known();
+            let difference = |x: &Dim| x.known_difference(dim);
             if operands.iter().any(|x| difference(x).is_some_and(|value| value == 0 || (value < 0) == smallest)) {
                 continue;
             }
@@ -298,6 +298,12 @@ impl Dim {
         }
         operands.sort();
         Dim::atom(if smallest { Atom::Min(operands) } else { Atom::Max(operands) })
+    }
+
+    /// The difference, where it is the same for all values of the symbols.
+    fn known_difference(&self, other: &Dim) -> Option<i64> {
+        let ((left, x), (right, y)) = (self.parts(), other.parts());
+        (left == right).then(|| x.saturating_sub(y))
     }
 
     /// The operands, where the expression is a minimum (a maximum), else itself.

@@ -1,7 +1,8 @@
 //! What follows from a graph's constraints: whether two sizes are the same, and whether a relation holds.
 //!
-//! An equality of a symbol with a symbol or a number is a rewriting of the one by the other; what it says about any two
-//! expressions is found by rewriting both. Other equalities are kept as the difference of their sides, which is zero. So
+//! An equality of a symbol with a symbol or a number puts both into one class, of which one member stands for all (a
+//! union-find, the smaller class below the larger, so that the way up is short). What it says about any two expressions is
+//! found by putting the representatives in. Other equalities are kept as the difference of their sides, which is zero. So
 //! what is found follows, but not all that follows is found: `?a = ?b + 1` and `?c = ?b + 1` do not give `?a = ?c`.
 
 use std::collections::HashMap;
@@ -13,8 +14,10 @@ use crate::{Constraint, Dim, Relation, Symbol, TensorType};
 pub(crate) struct Equalities {
     /// How many of the graph's constraints are taken in.
     seen: usize,
-    /// A symbol's other name; no symbol of a right side stands on the left.
-    names: HashMap<Symbol, Dim>,
+    /// The next member on the way from a symbol to what stands for its class: a symbol or a number.
+    above: HashMap<Symbol, Dim>,
+    /// The sizes of the classes of more than one symbol, by the symbol that stands for them.
+    members: HashMap<Symbol, usize>,
     /// Differences that are zero.
     zeros: Vec<Dim>,
     /// Differences that are zero or more.
@@ -41,23 +44,45 @@ impl Equalities {
 
     fn add_equal(&mut self, left: &Dim, right: &Dim) {
         let (left, right) = (self.resolve(left), self.resolve(right));
-        let simple = |dim: &Dim| dim.as_symbol().is_some() || dim.as_known().is_some();
-        let (symbol, name) = match (left.as_symbol(), right.as_symbol()) {
+        let members = |dim: &Dim| match (dim.as_symbol(), dim.as_known()) {
+            (Some(symbol), _) => Some(self.members.get(symbol).copied().unwrap_or(1)),
+            // A number always stands for its class.
+            (None, Some(_)) => Some(usize::MAX),
+            (None, None) => None,
+        };
+        let (smaller, larger, count) = match (members(&left), members(&right)) {
             _ if left == right => return,
-            (Some(symbol), _) if simple(&right) => (symbol.clone(), right),
-            (_, Some(symbol)) if simple(&left) => (symbol.clone(), left),
-            _ => {
+            (Some(x), Some(y)) if x <= y => (left, right, x.saturating_add(y)),
+            (Some(x), Some(y)) => (right, left, x.saturating_add(y)),
+            (None, _) | (_, None) => {
                 self.zeros.push(left - right);
                 return;
             }
         };
-        let rename = |dim: &Dim| dim.substitute(&|other| (*other == symbol).then(|| name.clone()));
-        self.names.values_mut().for_each(|dim| *dim = rename(dim));
-        self.names.insert(symbol, name);
+        if let Some(symbol) = larger.as_symbol() {
+            self.members.insert(symbol.clone(), count);
+        }
+        match smaller.as_symbol() {
+            Some(symbol) => {
+                self.above.insert(symbol.clone(), larger);
+            }
+            // Two numbers that differ: the constraint never holds.
+            None => self.zeros.push(smaller - larger),
+        }
     }
 
+    /// The expression with each symbol replaced by what stands for its class.
     fn resolve(&self, dim: &Dim) -> Dim {
-        if self.names.is_empty() { dim.clone() } else { dim.substitute(&|symbol| self.names.get(symbol).cloned()) }
+        if self.above.is_empty() {
+            return dim.clone();
+        }
+        dim.substitute(&|symbol| {
+            let mut found = self.above.get(symbol)?;
+            while let Some(above) = found.as_symbol().and_then(|symbol| self.above.get(symbol)) {
+                found = above;
+            }
+            Some(found.clone())
+        })
     }
 
     /// Whether two sizes are found to be the same.

@@ -326,7 +326,8 @@ impl<'a> Verifier<'a> {
             let mut symbols = BTreeSet::new();
             left.collect_symbols(&mut symbols);
             right.collect_symbols(&mut symbols);
-            for symbol in symbols.difference(&self.bound.clone()) {
+            symbols.retain(|symbol| !self.bound.contains(symbol));
+            for symbol in symbols {
                 self.report(Place::Constraint(position), format!("no parameter has {symbol} as a size"));
             }
             if constraint.relation.always_holds() == Some(false) {

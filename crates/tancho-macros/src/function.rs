@@ -93,12 +93,29 @@ mod tests {
 
     #[test]
     fn what_cannot_be_traced_says_why() {
-        check_error(quote!(fn f(&self) -> Tensor {}), "#[function] is for free functions, not for methods");
-        check_error(quote!(async fn f() -> Tensor {}), "a traced function cannot be async");
         check_error(
-            quote!(fn f<T>(x: T) -> Tensor {}),
+            quote!(
+                fn f(&self) -> Tensor {}
+            ),
+            "#[function] is for free functions, not for methods",
+        );
+        check_error(
+            quote!(
+                async fn f() -> Tensor {}
+            ),
+            "a traced function cannot be async",
+        );
+        check_error(
+            quote!(
+                fn f<T>(x: T) -> Tensor {}
+            ),
             "a traced function cannot be generic: it has one cache for the program",
         );
-        check_error(quote!(fn f(x: Tensor) {}), "a traced function returns tensors");
+        check_error(
+            quote!(
+                fn f(x: Tensor) {}
+            ),
+            "a traced function returns tensors",
+        );
     }
 }

@@ -84,10 +84,22 @@ mod tests {
     #[test]
     fn what_is_no_tree_says_why() {
         check_error(
-            quote!(enum Choice { A, B }),
+            quote!(
+                enum Choice {
+                    A,
+                    B,
+                }
+            ),
             "Tree can be derived for structs only; a choice that shapes the graph is a `Static` value",
         );
         let lifetimes = "a Tree owns its tensors, so that it has no lifetimes";
-        check_error(quote!(struct Borrowed<'a> { x: &'a Tensor }), lifetimes);
+        check_error(
+            quote!(
+                struct Borrowed<'a> {
+                    x: &'a Tensor,
+                }
+            ),
+            lifetimes,
+        );
     }
 }

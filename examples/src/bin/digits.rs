@@ -61,9 +61,13 @@ impl Network {
     /// The network as a function for any number of images, which is traced and compiled when it is first needed.
     fn compile_later(&self) -> Result<Function<'static, (Tensor,), Tensor>> {
         let network = self.clone();
-        let images = spec(DType::U8, [Dim::symbol("batch"), 28.into(), 28.into()]);
-        function(move |images: Tensor| network.classify(&images)).with_name("digits").with_signature([images])
+        function(move |images: Tensor| network.classify(&images)).with_name("digits").with_signature([any_images()])
     }
+}
+
+/// What stands for any number of images.
+fn any_images() -> Spec {
+    spec(DType::U8, [Dim::symbol("batch"), 28.into(), 28.into()])
 }
 
 impl Dense {
@@ -93,23 +97,22 @@ fn run() -> Fallible<bool> {
 
     // Nothing was compiled in this process before.
     let classifier = network.compile_later()?;
-    let any_batch = spec(DType::U8, [None, Some(28), Some(28)]);
-    let (concrete, compile) = timed(|| classifier.concrete(&any_batch.placeholder()));
+    let (concrete, compile) = timed(|| classifier.concrete(any_images()));
     let concrete = concrete?;
     let kernels = compiled_kernels();
     // The same again finds its machine code in the cache.
     let again = network.compile_later()?;
-    let (concrete_again, compile_again) = timed(|| again.concrete(&any_batch.placeholder()));
+    let (concrete_again, compile_again) = timed(|| again.concrete(any_images()));
     concrete_again?;
 
     heading("The first digit");
     show_image(&pixels[..PIXELS]);
     heading("Traced");
-    println!("{}", without_large_constants(&concrete.dump(Stage::Traced))?);
+    print!("{}", without_weights(&concrete.dump(Stage::Traced), true)?);
     heading("Optimised");
-    println!("{}", without_large_constants(&concrete.dump(Stage::Optimized))?);
+    print!("{}", without_weights(&concrete.dump(Stage::Optimized), false)?);
     heading("Kernels");
-    println!("{}", concrete.dump(Stage::Kernels));
+    print!("{}", concrete.dump(Stage::Kernels));
 
     heading("Results");
     let logits = classifier.call(&images)?;
@@ -122,17 +125,16 @@ fn run() -> Fallible<bool> {
 
     heading("Times");
     if cfg!(debug_assertions) {
-        println!("(This build is not optimised; for what Tancho can do: cargo run --release --bin digits)");
+        println!("This build is not optimised. For the times of one that is: cargo run --release --bin digits\n");
     }
-    println!("compilation, from the Rust function to {kernels} kernels  {:>9.3} ms", milliseconds(compile));
-    println!("  of it tracing, passes, fusion: all but machine code  {:>9.3} ms", milliseconds(compile_again));
-    let one = first_images(&pixels, 1);
-    println!("a call for one digit                                 {:>9.3} ms", milliseconds(median_call(&classifier, &one)?));
-    println!("a call for 1000 digits, {} thread(s)                  {:>9.3} ms", threads(), milliseconds(median_call(&classifier, &images)?));
+    show_time(&format!("compile, from the Rust function to {kernels} kernels in machine code"), compile);
+    show_time("  of it trace, passes and fusion: all but the machine code", compile_again);
+    show_time("call for one digit", median_call(&classifier, &first_images(&pixels, 1))?);
+    show_time(&format!("call for 1000 digits, {} thread(s)", threads()), median_call(&classifier, &images)?);
     let kernels_before = compiled_kernels();
     let plan = new_batch_sizes(&classifier, &pixels)?;
     let new_kernels = compiled_kernels() - kernels_before;
-    println!("a batch size that is new: a plan, {new_kernels} new kernels       {:>9.3} ms", milliseconds(plan));
+    show_time(&format!("a new batch size: a plan, and {new_kernels} new kernels"), plan);
 
     let mut all_is_well = true;
     let mut require = |condition: bool, what: String| {
@@ -161,9 +163,9 @@ fn show_image(pixels: &[u8]) {
     }
 }
 
-/// A graph's text with its large constants left out: they are the network's weights.
-fn without_large_constants(text: &str) -> Fallible<String> {
-    let options = PrintOptions { elide_above: Some(16), ..PrintOptions::default() };
+/// A graph's text without the values of the network's weights.
+fn without_weights(text: &str, spans: bool) -> Fallible<String> {
+    let options = PrintOptions { elide_above: Some(4), spans };
     Ok(print(&parse(text, "dump")?, &options))
 }
 
@@ -214,6 +216,6 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
+fn show_time(what: &str, time: Duration) {
+    println!("{what:<64} {:>9.3} ms", time.as_secs_f64() * 1e3);
 }

@@ -84,7 +84,7 @@ impl Emitter<'_, '_> {
             let offset = (part * VECTOR_BYTES) as i32;
             parts.push(self.builder.ins().load(vector_type(dtype), memory(), address, offset));
         }
-        self.from_vectors(dtype, parts)
+        self.group_from_vectors(dtype, parts)
     }
 
     /// Writes elements side by side.
@@ -93,7 +93,7 @@ impl Emitter<'_, '_> {
             self.builder.ins().store(memory(), group.scalar(), address, 0);
             return;
         }
-        for (part, vector) in self.to_vectors(group, dtype, lanes).into_iter().enumerate() {
+        for (part, vector) in self.memory_vectors(group, dtype, lanes).into_iter().enumerate() {
             self.builder.ins().store(memory(), vector, address, (part * VECTOR_BYTES) as i32);
         }
     }

@@ -44,7 +44,9 @@ impl Emitter<'_, '_> {
         let kernel = self.kernel;
         for store in &kernel.stores {
             if self.places[store.value.index()].per_step && !moves_per_step(kernel, &store.access) {
-                return Err(EmitError::Unsupported("a column kernel that stores a value of each step in one place".into()));
+                return Err(EmitError::Unsupported(
+                    "a column kernel that stores a value of each step in one place".into(),
+                ));
             }
         }
         self.for_each_row(|emitter, mut row| {
@@ -289,7 +291,14 @@ impl Emitter<'_, '_> {
         Partial { value, index }
     }
 
-    fn store_partial(&mut self, fold: Fold, [values, indices]: [Value; 2], partial: &Partial, inner: Value, lanes: usize) {
+    fn store_partial(
+        &mut self,
+        fold: Fold,
+        [values, indices]: [Value; 2],
+        partial: &Partial,
+        inner: Value,
+        lanes: usize,
+    ) {
         let address = self.advance(values, inner, ByteStride::Constant(fold.dtype.size() as i64));
         self.store_group(fold.dtype, &partial.value, address, lanes);
         if let Some(index) = &partial.index {

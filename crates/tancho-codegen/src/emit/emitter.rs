@@ -298,8 +298,8 @@ impl Emitter<'_, '_> {
 
     /// Computes those of the needed values that an env lacks and whose place is accepted, in the body's order.
     pub(super) fn evaluate(&mut self, env: &mut Env, needed: &[bool], accept: impl Fn(Place) -> bool) {
-        for index in 0..needed.len() {
-            if needed[index] && env.groups[index].is_none() && accept(self.places[index]) {
+        for (index, &is_needed) in needed.iter().enumerate() {
+            if is_needed && env.groups[index].is_none() && accept(self.places[index]) {
                 let value = Scalar(index as u32);
                 let group = match self.in_scratch[index] {
                     Some(address) => self.load_scratch(env, self.kernel.body.dtype(value), address),

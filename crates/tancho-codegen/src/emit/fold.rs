@@ -162,7 +162,10 @@ impl Emitter<'_, '_> {
         }
         if fold.dtype == DType::Bool {
             let (x, y) = (self.mask(x, 8, lanes), self.mask(y, 8, lanes));
-            return Group::Mask(8, self.zip_parts(&x, &y, |emitter, x, y| emitter.plain_binary(operation, DType::Bool, x, y)));
+            return Group::Mask(
+                8,
+                self.zip_parts(&x, &y, |emitter, x, y| emitter.plain_binary(operation, DType::Bool, x, y)),
+            );
         }
         let (x, y) = (self.parts(x, fold.dtype, lanes), self.parts(y, fold.dtype, lanes));
         Group::Vectors(self.vector_binary(operation, fold.dtype, &x, &y))
@@ -202,7 +205,8 @@ impl Emitter<'_, '_> {
     pub(super) fn first_lanes(&mut self, fold: Fold) -> Lanes {
         let bits = identity(fold.kind, fold.dtype);
         let value = Group::Scalar(self.scalar_constant(bits, fold.dtype));
-        let values = if fold.dtype == DType::Bool { self.mask(&value, 8, LANES) } else { self.parts(&value, fold.dtype, LANES) };
+        let values =
+            if fold.dtype == DType::Bool { self.mask(&value, 8, LANES) } else { self.parts(&value, fold.dtype, LANES) };
         let mut indices = Parts::new();
         if fold.is_arg() {
             let zero = self.builder.ins().iconst(element_type(fold.index_dtype()), 0);
@@ -393,10 +397,7 @@ impl Emitter<'_, '_> {
         let index = self.scalar_convert(fold.index_dtype(), DType::I64, index);
         let index = self.builder.ins().iadd(index, begin);
         let replaces = self.replaces(fold, value, total[0]);
-        vec![
-            self.builder.ins().select(replaces, value, total[0]),
-            self.builder.ins().select(replaces, index, total[1]),
-        ]
+        vec![self.builder.ins().select(replaces, value, total[0]), self.builder.ins().select(replaces, index, total[1])]
     }
 
     /// The result of a reduction.

@@ -45,7 +45,8 @@ impl Emitter<'_, '_> {
         if self.builder.func.dfg.value_type(value) == to {
             return value;
         }
-        let flags = cranelift_codegen::ir::MemFlagsData::new().with_endianness(cranelift_codegen::ir::Endianness::Little);
+        let flags =
+            cranelift_codegen::ir::MemFlagsData::new().with_endianness(cranelift_codegen::ir::Endianness::Little);
         self.builder.ins().bitcast(to, flags, value)
     }
 
@@ -204,7 +205,7 @@ impl Emitter<'_, '_> {
                 vector
             })
             .collect();
-        self.from_vectors(dtype, parts)
+        self.group_from_vectors(dtype, parts)
     }
 
     /// A vector with a scalar in its first lane.
@@ -219,7 +220,7 @@ impl Emitter<'_, '_> {
     }
 
     /// The group that vectors of a dtype are; those of `bool` hold bytes of 0 and 1.
-    pub(super) fn from_vectors(&mut self, dtype: DType, parts: Parts) -> Group {
+    pub(super) fn group_from_vectors(&mut self, dtype: DType, parts: Parts) -> Group {
         if dtype == DType::Bool {
             Group::Mask(8, parts.into_iter().map(|part| self.builder.ins().ineg(part)).collect())
         } else {
@@ -228,7 +229,7 @@ impl Emitter<'_, '_> {
     }
 
     /// The vectors that memory holds: those of a dtype, of `bool` bytes of 0 and 1.
-    pub(super) fn to_vectors(&mut self, group: &Group, dtype: DType, lanes: usize) -> Parts {
+    pub(super) fn memory_vectors(&mut self, group: &Group, dtype: DType, lanes: usize) -> Parts {
         if dtype == DType::Bool {
             let mask = self.mask(group, 8, lanes);
             mask.into_iter().map(|part| self.builder.ins().ineg(part)).collect()

@@ -35,7 +35,8 @@ impl Emitter<'_, '_> {
                     return Group::Scalar(self.builder.ins().fma(*x, *y, *z));
                 }
                 let lanes = env.lanes;
-                let (x, y, z) = (self.parts(&x, dtype, lanes), self.parts(&y, dtype, lanes), self.parts(&z, dtype, lanes));
+                let (x, y, z) =
+                    (self.parts(&x, dtype, lanes), self.parts(&y, dtype, lanes), self.parts(&z, dtype, lanes));
                 let parts = x.iter().zip(&y).zip(&z).map(|((&x, &y), &z)| self.builder.ins().fma(x, y, z)).collect();
                 Group::Vectors(parts)
             }
@@ -100,7 +101,10 @@ impl Emitter<'_, '_> {
         }
         match legal::binary(operation, dtype, y.is_scalar()).unwrap_or(Legal::PerLane) {
             Legal::Vector | Legal::Expansion => match (operation, &y) {
-                (Binary::ShiftLeft | Binary::ShiftRightArithmetic | Binary::ShiftRightLogical, Group::Scalar(amount)) => {
+                (
+                    Binary::ShiftLeft | Binary::ShiftRightArithmetic | Binary::ShiftRightLogical,
+                    Group::Scalar(amount),
+                ) => {
                     let x = self.parts(&x, dtype, lanes);
                     Group::Vectors(self.vector_shift(operation, dtype, &x, *amount))
                 }
@@ -176,9 +180,8 @@ impl Emitter<'_, '_> {
         }
         match legal::convert(from, to) {
             Legal::Vector | Legal::Expansion => self.vector_convert(from, to, x, lanes),
-            Legal::PerLane => {
-                self.per_lane(to, &[(x, from)], lanes, |emitter, operands| emitter.scalar_convert(from, to, operands[0]))
-            }
+            Legal::PerLane => self
+                .per_lane(to, &[(x, from)], lanes, |emitter, operands| emitter.scalar_convert(from, to, operands[0])),
         }
     }
 

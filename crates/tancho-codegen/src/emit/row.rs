@@ -9,7 +9,6 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value};
 use tancho_ir::ops::reduce::order::{LANES, ROW_BLOCK};
-use tancho_tensor::DType;
 
 use super::emitter::{Emitter, Env};
 use super::fold::{Fold, Lanes};
@@ -80,7 +79,11 @@ impl Emitter<'_, '_> {
             let place = self.places[store.value.index()];
             if place.stage == stage {
                 let is_per_point = place.per_point || store.access.moves_along(inner);
-                if is_per_point { now.stores.push(index) } else { row_stores.push(index) }
+                if is_per_point {
+                    now.stores.push(index)
+                } else {
+                    row_stores.push(index)
+                }
                 roots.push(store.value);
             }
         }
@@ -219,5 +222,5 @@ impl Emitter<'_, '_> {
     }
 }
 
-/// The dtype in which an index within a block is counted is no wider than needed.
-const _: () = assert!(ROW_BLOCK < 1 << 31 && ROW_BLOCK % LANES == 0 && DType::I32.size() == 4);
+// After a block's whole groups the lanes stand in order, and an index within a block is an `i32`.
+const _: () = assert!(ROW_BLOCK.is_multiple_of(LANES) && ROW_BLOCK < 1 << 31);

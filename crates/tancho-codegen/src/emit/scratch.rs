@@ -21,7 +21,10 @@ impl Kernel {
     pub fn scratch_bytes(&self, inner_len: usize) -> usize {
         match self.form {
             Form::Map => 0,
-            Form::Row => self.kept_rows().map(|(_, dtype)| align(inner_len.saturating_mul(dtype.size()))).fold(0, usize::saturating_add),
+            Form::Row => self
+                .kept_rows()
+                .map(|(_, dtype)| align(inner_len.saturating_mul(dtype.size())))
+                .fold(0, usize::saturating_add),
             Form::Column => self.column_places().1,
         }
     }

@@ -234,7 +234,8 @@ impl Emitter<'_, '_> {
                 self.map_parts(&parts, |emitter, x| emitter.builder.ins().fcvt_to_uint_sat(types::I32X4, x))
             }
             (DType::F32, _) => {
-                let words = self.map_parts(&parts, |emitter, x| emitter.builder.ins().fcvt_to_sint_sat(types::I32X4, x));
+                let words =
+                    self.map_parts(&parts, |emitter, x| emitter.builder.ins().fcvt_to_sint_sat(types::I32X4, x));
                 self.saturate(words, to)
             }
             (_, DType::F32) => {
@@ -242,7 +243,11 @@ impl Emitter<'_, '_> {
                 let is_unsigned_word = from == DType::U32;
                 self.map_parts(&words, |emitter, x| {
                     let ins = emitter.builder.ins();
-                    if is_unsigned_word { ins.fcvt_from_uint(types::F32X4, x) } else { ins.fcvt_from_sint(types::F32X4, x) }
+                    if is_unsigned_word {
+                        ins.fcvt_from_uint(types::F32X4, x)
+                    } else {
+                        ins.fcvt_from_sint(types::F32X4, x)
+                    }
                 })
             }
             (DType::I64, DType::F64) => {

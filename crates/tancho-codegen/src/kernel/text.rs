@@ -134,14 +134,12 @@ impl LaneFunction {
     /// The dtype of the arguments and the result.
     pub fn dtype(self) -> DType {
         match self {
-            LaneFunction::RemainderF32
-            | LaneFunction::SineF32
-            | LaneFunction::CosineF32
-            | LaneFunction::TanF32 => DType::F32,
-            LaneFunction::RemainderF64
-            | LaneFunction::SineF64
-            | LaneFunction::CosineF64
-            | LaneFunction::TanF64 => DType::F64,
+            LaneFunction::RemainderF32 | LaneFunction::SineF32 | LaneFunction::CosineF32 | LaneFunction::TanF32 => {
+                DType::F32
+            }
+            LaneFunction::RemainderF64 | LaneFunction::SineF64 | LaneFunction::CosineF64 | LaneFunction::TanF64 => {
+                DType::F64
+            }
             LaneFunction::PowerI64 => DType::I64,
             LaneFunction::PowerU64 => DType::U64,
         }

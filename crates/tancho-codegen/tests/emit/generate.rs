@@ -74,8 +74,8 @@ pub fn special_values(dtype: DType) -> Vec<u64> {
         2147483648.0,
         4294967040.0,
         4294967296.0,
-        9.2233720368547758e18,
-        1.8446744073709552e19,
+        9_223_372_036_854_775_808.0,
+        18_446_744_073_709_551_616.0,
         1e30,
         1e-30,
         f64::INFINITY,
@@ -312,7 +312,13 @@ pub fn random_map(random: &mut Random) -> Case {
         let value = *draft.values.last().expect("there are loads");
         let value = if draft.random.below(2) == 0 { value } else { draft.random.pick(&draft.values) };
         let kinds: Vec<Stride> = (0..sizes.len())
-            .map(|dimension| if dimension + 1 < sizes.len() { Stride::Argument } else { draft.random.pick(&[Stride::One, Stride::One, Stride::Argument]) })
+            .map(|dimension| {
+                if dimension + 1 < sizes.len() {
+                    Stride::Argument
+                } else {
+                    draft.random.pick(&[Stride::One, Stride::One, Stride::Argument])
+                }
+            })
             .collect();
         let dtype = draft.body.dtype(value);
         kernel.stores.push(Store { access: Access { dtype, map: AccessMap::Strides(kinds) }, value });
@@ -362,8 +368,7 @@ pub fn random_row(random: &mut Random) -> Case {
     draft.grow(5);
     kernel.body = draft.body.clone();
     let places = kernel.places();
-    let per_point: Vec<Scalar> =
-        draft.values.iter().copied().filter(|value| places[value.index()].per_point).collect();
+    let per_point: Vec<Scalar> = draft.values.iter().copied().filter(|value| places[value.index()].per_point).collect();
     for _ in 0..draft.random.below(3) {
         if !per_point.is_empty() {
             kernel.kept.push(draft.random.pick(&per_point));

@@ -146,7 +146,8 @@ impl Case {
             cuts.windows(2).map(|pair| pair[0]..pair[1]).collect::<Vec<_>>()
         };
         let rows = cut(self.n_rows());
-        let inner = if self.kernel.form == Form::Row { vec![0..self.inner_size()] } else { cut(self.inner_size()) };
+        let whole = 0..self.inner_size();
+        let inner = if self.kernel.form == Form::Row { std::iter::once(whole).collect() } else { cut(whole.end) };
         let tiles: Vec<_> =
             rows.iter().flat_map(|rows| inner.iter().map(|inner| (rows.clone(), inner.clone()))).collect();
         self.check_tiles(&tiles);
@@ -177,7 +178,10 @@ impl Case {
                     panic!(
                         "access {access} (store {}), element {element}: emitted {left:x?}, expected {right:x?}\n\
                          sizes {:?}, strides {:?}, tiles {tiles:?}\n{}\n",
-                        access as i64 - n_loads as i64, self.sizes, self.layouts[access].strides, self.kernel
+                        access as i64 - n_loads as i64,
+                        self.sizes,
+                        self.layouts[access].strides,
+                        self.kernel
                     );
                 }
             }
@@ -226,7 +230,8 @@ impl Case {
 
     /// The bits of all values at a point.
     fn values(&self, indices: &[i64], reduced: &[u64], values: &mut Vec<u64>) {
-        let loads: Vec<u64> = self.layouts[..self.kernel.loads.len()].iter().map(|layout| layout.load(indices)).collect();
+        let loads: Vec<u64> =
+            self.layouts[..self.kernel.loads.len()].iter().map(|layout| layout.load(indices)).collect();
         let point = Point { loads: &loads, reduced, indices, sizes: &self.body_sizes };
         evaluate_into(&self.kernel.body, &point, values);
     }

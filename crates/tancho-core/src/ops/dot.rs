@@ -89,11 +89,8 @@ fn build_matmul(builder: &mut Builder<'_>, left: Value, right: Value) -> Result<
     require(x.always_equals(y) != Some(false), || {
         format!("inner dimensions differ: lhs {lhs} has {x}, rhs {rhs} has {y}")
     })?;
-    let contract = |lhs_axis, rhs_axis| DotOp {
-        lhs_contract: vec![lhs_axis],
-        rhs_contract: vec![rhs_axis],
-        ..DotOp::default()
-    };
+    let contract =
+        |lhs_axis, rhs_axis| DotOp { lhs_contract: vec![lhs_axis], rhs_contract: vec![rhs_axis], ..DotOp::default() };
     // One matrix or vector on the right: every leading axis of the left is free, and nothing needs to be broadcast.
     if rhs.rank() <= 2 {
         return builder.dot(left, right, contract(inner_left, inner_right));

@@ -11,9 +11,9 @@ mod dot;
 mod nn;
 
 pub use create::{arange, eye, full, iota, linspace, ones, zeros};
-pub use dot::{matmul, tensordot};
+pub use dot::{DotAxes, matmul, tensordot};
 pub use elementwise::{maximum, minimum, select};
 pub use nn::{
     elu, gelu, gelu_tanh, layer_norm, leaky_relu, log_softmax, one_hot, relu, sigmoid, silu, softmax, softplus, tanh,
 };
-pub use shape::{concat, stack};
+pub use shape::{Permutation, concat, stack};

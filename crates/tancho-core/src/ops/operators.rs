@@ -1,6 +1,9 @@
 //! `+ - * / % & | ^ << >>` and unary `-` and `!`, with tensors and Rust scalars on both sides.
 //!
 //! A tensor that stands there by value is given to the operation, so that its memory may become the result's.
+//!
+//! A literal on the left has a type that Rust finds out late, so that a method on the result needs the tensor first, or
+//! the type: `(&x * 2.0).sum(..)` or `(2f64 * &x).sum(..)`.
 
 use std::ops::{
     Add, AddAssign, BitAnd, BitOr, BitXor, Div, DivAssign, Mul, MulAssign, Neg, Not, Rem, Shl, Shr, Sub, SubAssign,

@@ -4,7 +4,7 @@ use tancho_ir::{Dim as IrDim, Dims, Relation, Value};
 
 use crate::apply::{Attributes, apply, apply_all};
 use crate::axes::{Axes, resolve_axis};
-use crate::builder::{Builder, require};
+use crate::builder::{Build, Builder, require};
 use crate::error::Fault;
 use crate::index::{self, Index};
 use crate::operand::{AsTensor, Operand, resolve};
@@ -127,9 +127,7 @@ impl Tensor {
     #[track_caller]
     pub fn slice(&self, index: impl Index) -> Tensor {
         let entries = index.entries();
-        self.unary("slice", index::attributes(&entries), &|builder, values| {
-            index::build(builder, values[0], &entries)
-        })
+        self.unary("slice", index::attributes(&entries), &|builder, values| index::build(builder, values[0], &entries))
     }
 
     /// Equal parts along an axis.
@@ -139,12 +137,13 @@ impl Tensor {
     #[track_caller]
     pub fn split(&self, n_parts: usize, axis: i64) -> Vec<Tensor> {
         let count = i64::try_from(n_parts).unwrap_or(i64::MAX);
-        (0..count)
-            .map(|part| {
-                let attributes = Attributes::none().integer(count).integer(part).integer(axis);
-                self.unary("split", attributes, &|builder, values| split(builder, values[0], count, part, axis))
-            })
-            .collect()
+        let mut parts = Vec::new();
+        for part in 0..count {
+            let attributes = Attributes::none().integer(count).integer(part).integer(axis);
+            let build: Build = &|builder, values| split(builder, values[0], count, part, axis);
+            parts.push(self.unary("split", attributes, build));
+        }
+        parts
     }
 
     /// Puts a value before and after the elements of each axis, `(before, after)` many.
@@ -261,7 +260,7 @@ pub fn stack<T: AsTensor>(parts: impl IntoIterator<Item = T>, axis: i64) -> Tens
 }
 
 #[track_caller]
-fn join(op: &'static str, mut parts: Vec<Operand<'_>>, axis: i64, build: crate::builder::Build) -> Tensor {
+fn join(op: &'static str, mut parts: Vec<Operand<'_>>, axis: i64, build: Build) -> Tensor {
     resolve(op, &mut parts);
     apply_all(op, Attributes::none().integer(axis), &mut parts, build)
 }

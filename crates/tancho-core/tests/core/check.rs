@@ -33,9 +33,7 @@ fn check_values(mode: &str, result: &Tensor, shape: &[usize], expected: &[f64], 
     };
     assert_eq!(array.shape().sizes(), shape, "{mode}");
     let values = array.to_f64_vec();
-    let near = |x: f64, y: f64| {
-        x == y || (x.is_nan() && y.is_nan()) || (x - y).abs() <= tolerance * y.abs().max(1.0)
-    };
+    let near = |x: f64, y: f64| x == y || (x.is_nan() && y.is_nan()) || (x - y).abs() <= tolerance * y.abs().max(1.0);
     let all_near = values.len() == expected.len() && values.iter().zip(expected).all(|(&x, &y)| near(x, y));
     assert!(all_near, "{mode}: {values:?}, expected {expected:?}");
 }

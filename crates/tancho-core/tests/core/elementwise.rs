@@ -61,7 +61,13 @@ fn functions_of_two() {
     check(&x, |x| x.minimum(0.25), &[4], &[-1.5, 0.0, 0.25, 0.25]);
     check(&x, |x| maximum(0, &x) + minimum(&x, 0), &[4], &[-1.5, 0.0, 0.5, 2.0]);
     check(&x, |x| x.clamp(-1, 1), &[4], &[-1.0, 0.0, 0.5, 1.0]);
-    check_near(&tensor([1.0f64, 1.0, 0.0]), |y| y.atan2(tensor([1.0, 0.0, -1.0])), &[3], &[FRAC_PI_4, FRAC_PI_2, PI], 1e-15);
+    check_near(
+        &tensor([1.0f64, 1.0, 0.0]),
+        |y| y.atan2(tensor([1.0, 0.0, -1.0])),
+        &[3],
+        &[FRAC_PI_4, FRAC_PI_2, PI],
+        1e-15,
+    );
     check_near(&tensor(2.0f64), |x| x.log(), &[], &[LN_2], 1e-15);
 }
 
@@ -132,4 +138,11 @@ fn conversions() {
     check(&x, |x| x.to(DType::F32).slice(..2), &[2], &[-1.7f32 as f64, 300.0]);
     check(&tensor([true, false]), |x| x.to(DType::F64), &[2], &[1.0, 0.0]);
     check(&tensor([257, -1]), |x| x.to(DType::U8), &[2], &[1.0, 255.0]);
+}
+
+#[test]
+fn literals_on_the_left_need_no_type() {
+    let x = tensor([1, 2]);
+    check(&x, |x| 3 * &x + 1, &[2], &[4.0, 7.0]);
+    check(&x, |x| (&x * 3 + 1).sum(..), &[], &[11.0]);
 }

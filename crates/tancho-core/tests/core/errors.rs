@@ -107,7 +107,7 @@ fn a_tensor_of_a_finished_trace_cannot_be_used() {
         x
     });
     steal.call(x()).unwrap();
-    let stolen = stolen.into_inner().unwrap().unwrap();
+    let stolen = stolen.lock().unwrap().take().unwrap();
     let place = stolen_place();
     let expected = |op: &str| {
         format!(
@@ -146,7 +146,8 @@ fn a_tensor_of_an_outer_trace_has_to_be_passed() {
 fn a_function_that_calls_itself_is_an_error() {
     static SELF: std::sync::LazyLock<Function<'static, (Tensor,), Tensor>> =
         std::sync::LazyLock::new(|| function(|x: Tensor| SELF.call(x)).with_name("endless"));
-    let expected = "endless: calls itself while it is traced with the same signature, so that its trace would never end";
+    let expected =
+        "endless: calls itself while it is traced with the same signature, so that its trace would never end";
     check_error(SELF.call(x()), file!(), expected);
 
     static DEEPER: std::sync::LazyLock<Function<'static, (Tensor, Static<u32>), Tensor>> =

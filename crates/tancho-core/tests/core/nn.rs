@@ -20,7 +20,13 @@ fn activations() {
     check(&tensor([1000.0f32, -1000.0]), |x| x.softplus(), &[2], &[1000.0, 0.0]);
     check(&x, |x| x.leaky_relu(0.5), &[3], &[-1.0, 0.0, 1.0]);
     check_near(&x, |x| x.elu(2.0), &[3], &[2.0 * (-2f64).exp_m1(), 0.0, 1.0], NEAR);
-    check_near(&x, |x| sigmoid(&x) + tanh(&x), &[3], &[-2.0, 0.0, 1.0].map(|x: f64| 1.0 / (1.0 + (-x).exp()) + x.tanh()), NEAR);
+    check_near(
+        &x,
+        |x| sigmoid(&x) + tanh(&x),
+        &[3],
+        &[-2.0, 0.0, 1.0].map(|x: f64| 1.0 / (1.0 + (-x).exp()) + x.tanh()),
+        NEAR,
+    );
 }
 
 #[test]

@@ -20,7 +20,13 @@ fn sizes_that_vary_have_arithmetic() -> Result<()> {
         let n = x.shape()[0].clone();
         assert_eq!(x.shape().to_string(), "(?n, 2)");
         let pairs = x.reshape([&n * 2]).reshape([-1, 2]);
-        (pairs + &n, x.slice((1.., 0)), x.tile([2, 1]), x.slice((.., step(.., -1))), iota(DType::F32, [&n], 0) + x.sum(1))
+        (
+            pairs + &n,
+            x.slice((1.., 0)),
+            x.tile([2, 1]),
+            x.slice((.., step(.., -1))),
+            iota(DType::F32, [&n], 0) + x.sum(1),
+        )
     })
     .with_signature([spec(DType::F32, [None, Some(2)])])?;
     for n in [1, 2, 5] {
@@ -39,8 +45,8 @@ fn sizes_that_vary_have_arithmetic() -> Result<()> {
 
 #[test]
 fn unknown_sizes_that_meet_have_to_be_equal() -> Result<()> {
-    let add = function(|x: Tensor, y: Tensor| x + y)
-        .with_signature([spec(DType::F32, [None]), spec(DType::F32, [None])])?;
+    let add =
+        function(|x: Tensor, y: Tensor| x + y).with_signature([spec(DType::F32, [None]), spec(DType::F32, [None])])?;
     let (two, three) = (tensor([1.0f32, 2.0]), tensor([1.0f32, 2.0, 3.0]));
     assert_eq!(add.call((&two, &two))?.to_vec::<f32>()?, [2.0, 4.0]);
     let text = add.call((&two, &three)).unwrap_err().to_string();

@@ -209,14 +209,21 @@ impl<'t> Cursor<'t> {
         if depth > MAX_NESTING {
             return Err(Failure::new(offset, format!("sizes nest deeper than {MAX_NESTING}")));
         }
-        let mut negative = self.eat_sign("-");
-        let mut sum = self.product(negative, depth)?;
+        let negative = self.eat_sign("-");
+        let mut terms = vec![self.product(negative, depth)?];
         while self.at_sign("+") || self.at_sign("-") {
-            negative = self.take().text == "-";
-            sum = sum + self.product(negative, depth)?;
-            check_size(sum.size(), offset)?;
+            let negative = self.take().text == "-";
+            terms.push(self.product(negative, depth)?);
+            check_size(terms.iter().map(Dim::size).sum(), offset)?;
         }
-        Ok(sum)
+        // In pairs, since each addition takes the time to sort its terms.
+        while terms.len() > 1 {
+            terms = terms
+                .chunks(2)
+                .map(|pair| pair.iter().skip(1).fold(pair[0].clone(), |sum, term| sum + term.clone()))
+                .collect();
+        }
+        Ok(terms.pop().unwrap_or(Dim::ZERO))
     }
 
     fn product(&mut self, negative: bool, depth: usize) -> Result<Dim, Failure> {

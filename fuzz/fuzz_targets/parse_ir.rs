@@ -1,0 +1,21 @@
+//! Any text is a graph or an error. A graph prints as a text that reads back as the same graph, and the verifier answers
+//! for every graph, also for one whose types are wrong.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tancho_ir::{ParseOptions, parse, parse_with, verify};
+
+fuzz_target!(init: tancho_tensor::pool::set_memory_limit(64 << 20), |text: &str| {
+    if let Ok(graph) = parse(text, "fuzz.ir") {
+        let printed = graph.to_string();
+        let again = parse(&printed, "printed.ir").unwrap_or_else(|error| panic!("{error}\n{printed}"));
+        assert_eq!(again.to_string(), printed);
+        verify(&again).unwrap_or_else(|errors| panic!("{errors}"));
+    }
+    let lenient = ParseOptions { check_types: false, locate_lines: true };
+    if let Ok(graph) = parse_with(text, "fuzz.ir", &lenient)
+        && let Err(errors) = verify(&graph)
+    {
+        assert!(!errors.to_string().is_empty());
+    }
+});
