@@ -37,7 +37,7 @@ pub enum CliError {
     #[error("@{program} needs {missing}; give {flags}")]
     MissingInputs { program: String, missing: String, flags: String },
     #[error("the input {name} does not fit: {error} ({})", .file.display())]
-    InputType { name: String, file: PathBuf, error: BindError },
+    InputType { name: String, file: PathBuf, error: Box<BindError> },
     #[error("the input {name} cannot be made, since the size {size} is not known; give {flags}")]
     UnknownSize { name: String, size: String, flags: String },
     #[error("the input {name} cannot be made: its size {size} is {value}")]
@@ -53,13 +53,25 @@ pub enum CliError {
     #[error("the stage {stage} is code and no graph, so it cannot be drawn; leave --format dot out")]
     NotAGraph { stage: StageName },
     #[error(transparent)]
-    Bind(#[from] BindError),
+    Bind(Box<BindError>),
     #[error(transparent)]
     Compile(#[from] CompileError),
     #[error(transparent)]
-    Call(#[from] CallError),
+    Call(Box<CallError>),
     #[error("cannot allocate {bytes} bytes for the input {name}")]
     Memory { name: String, bytes: usize },
+}
+
+impl From<BindError> for CliError {
+    fn from(error: BindError) -> Self {
+        CliError::Bind(Box::new(error))
+    }
+}
+
+impl From<CallError> for CliError {
+    fn from(error: CallError) -> Self {
+        CliError::Call(Box::new(error))
+    }
 }
 
 /// The names of the passes in their order.

@@ -74,7 +74,7 @@ pub fn check_inputs(graph: &Graph, inputs: &[Input]) -> Result<(), CliError> {
     match error {
         BindError::Argument { position, .. } | BindError::Conflict { position, .. } => {
             let name = describe_inputs(graph).swap_remove(position).0;
-            Err(CliError::InputType { name, file: inputs[position].file.clone(), error })
+            Err(CliError::InputType { name, file: inputs[position].file.clone(), error: Box::new(error) })
         }
         BindError::Count { .. } | BindError::Constraint { .. } | BindError::Unbound { .. } | BindError::Size { .. } => {
             Err(error.into())

@@ -12,9 +12,12 @@ use crate::error::CliError;
 /// How many characters of a line are shown on each side of an error.
 const EXCERPT: usize = 50;
 
+const STRICT: ParseOptions = ParseOptions { check_types: true, locate_lines: true };
+const LENIENT: ParseOptions = ParseOptions { check_types: false, locate_lines: true };
+
 /// Reads a program and checks that it is sound. An operation that does not say where it comes from comes from its line.
 pub fn read_program(path: &Path) -> Result<Graph, CliError> {
-    read_checked(path, true)
+    read_checked(path, &STRICT)
 }
 
 /// As [`read_program`], but the types of the operations in a text are first left to the verifier, which shows all that is
@@ -22,13 +25,13 @@ pub fn read_program(path: &Path) -> Result<Graph, CliError> {
 pub fn read_program_leniently(path: &Path) -> Result<Graph, CliError> {
     let text_file = if path.is_dir() { path.join(PROGRAM_FILE) } else { path.to_owned() };
     if text_file.extension().is_some_and(|extension| extension == "ir") && text_file.is_file() {
-        read_checked(&text_file, false)?;
+        read_checked(&text_file, &LENIENT)?;
     }
-    read_checked(path, true)
+    read_checked(path, &STRICT)
 }
 
-fn read_checked(path: &Path, check_types: bool) -> Result<Graph, CliError> {
-    let graph = if path.is_dir() { read_folder(path)? } else { read_text(path, check_types)? };
+fn read_checked(path: &Path, options: &ParseOptions) -> Result<Graph, CliError> {
+    let graph = if path.is_dir() { read_folder(path)? } else { read_text(path, options)? };
     match verify(&graph) {
         Ok(()) => Ok(graph),
         Err(errors) => Err(CliError::Verify { path: path.to_owned(), errors: Box::new(errors) }),
@@ -49,7 +52,7 @@ fn read_folder(path: &Path) -> Result<Graph, CliError> {
     })
 }
 
-fn read_text(path: &Path, check_types: bool) -> Result<Graph, CliError> {
+fn read_text(path: &Path, options: &ParseOptions) -> Result<Graph, CliError> {
     if path.exists() && path.extension().is_none_or(|extension| extension != "ir") {
         let found = match path.extension() {
             Some(extension) => format!("a .{} file", extension.display()),
@@ -62,8 +65,7 @@ fn read_text(path: &Path, check_types: bool) -> Result<Graph, CliError> {
         let offset = error.utf8_error().valid_up_to();
         CliError::NotText { file: path.to_owned(), offset }
     })?;
-    let options = ParseOptions { check_types, locate_lines: true };
-    parse_with(&text, &path.display().to_string(), &options)
+    parse_with(&text, &path.display().to_string(), options)
         .map_err(|error| CliError::Parse { excerpt: excerpt(&text, &error), error })
 }
 

@@ -119,19 +119,23 @@ pub fn compiled_count() -> usize {
 static COMPILED: AtomicUsize = AtomicUsize::new(0);
 
 /// The codes by their kernels' texts, with the time of their last use.
-#[derive(Default)]
 struct Cache {
     codes: FxHashMap<Arc<str>, (Arc<Code>, u64)>,
     time: u64,
+    capacity: usize,
 }
 
 fn cache() -> MutexGuard<'static, Cache> {
     static CACHE: OnceLock<Mutex<Cache>> = OnceLock::new();
     // A panic while the lock is held leaves a map that is whole.
-    CACHE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+    CACHE.get_or_init(|| Mutex::new(Cache::new(CACHE_CAPACITY))).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Cache {
+    fn new(capacity: usize) -> Cache {
+        Cache { codes: FxHashMap::default(), time: 0, capacity }
+    }
+
     fn find(&mut self, texts: &[Arc<str>]) -> Vec<Option<Arc<Code>>> {
         self.time += 1;
         let time = self.time;
@@ -149,7 +153,7 @@ impl Cache {
         for code in codes {
             self.codes.insert(code.text.clone(), (code.clone(), self.time));
         }
-        if self.codes.len() > CACHE_CAPACITY {
+        if self.codes.len() > self.capacity {
             self.trim();
         }
     }
@@ -163,7 +167,7 @@ impl Cache {
             .map(|(text, (_, used))| (*used, text.clone()))
             .collect();
         unused.sort_unstable();
-        let surplus = self.codes.len() - CACHE_CAPACITY * 7 / 8;
+        let surplus = self.codes.len() - self.capacity * 7 / 8;
         for (_, text) in unused.into_iter().take(surplus) {
             self.codes.remove(&text);
         }
@@ -307,4 +311,46 @@ fn define_functions(
     }
     module.finalize_definitions().map_err(failed)?;
     Ok(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use super::*;
+
+    /// Twenty kernels that differ in a constant, each emitted into memory of its own.
+    fn make_codes() -> Vec<Arc<Code>> {
+        let code = |constant: usize| {
+            let text = format!(
+                "kernel map outer=0 {{\n  load a: f32 [1]\n  v0 = load a : f32\n  v1 = constant {constant}.5 : f32\n  \
+                 v2 = add v0, v1 : f32\n  store v2: f32 [1]\n}}"
+            );
+            let kernel = Arc::new(Kernel::parse(&text).expect("is a kernel"));
+            emit_batch(&[(kernel, text.into())]).expect("compiles").remove(0)
+        };
+        (0..20).map(code).collect()
+    }
+
+    #[test]
+    fn a_full_cache_lets_go_of_what_nobody_holds() {
+        let mut cache = Cache::new(16);
+        let codes = make_codes();
+        let memories: Vec<Weak<CodeMemory>> = codes.iter().map(|code| Arc::downgrade(&code._memory)).collect();
+        let texts: Vec<Arc<str>> = codes.iter().map(|code| code.text.clone()).collect();
+        let held = codes[0].clone();
+        cache.insert(&codes[..10]);
+        cache.insert(&codes[10..16]);
+        drop(codes);
+        // The second one is used once more, so that it is no longer among the oldest.
+        assert!(cache.find(&texts[1..2])[0].is_some());
+        let extra = make_codes().split_off(16);
+        cache.insert(&extra);
+        assert_eq!(cache.codes.len(), 14);
+        let is_alive = |index: usize| memories[index].upgrade().is_some();
+        assert!(is_alive(0) && is_alive(1) && is_alive(15));
+        assert_eq!((0..16).filter(|&index| is_alive(index)).count(), 10);
+        drop(held);
+        assert!(is_alive(0), "the cache holds it");
+    }
 }

@@ -47,6 +47,11 @@ pub fn step(range: impl Into<Entry>, step: i64) -> Entry {
     }
 }
 
+/// The range from `start` to `stop`, for literals that Rust's own ranges should not have: `between(1, -1)`.
+pub fn between(start: impl Into<Dim>, stop: impl Into<Dim>) -> Entry {
+    Entry::Range { start: Some(start.into()), stop: Some(stop.into()), step: 1 }
+}
+
 impl<E: Into<Entry>> Index for E {
     fn entries(self) -> SmallVec<[Entry; 4]> {
         SmallVec::from_iter([self.into()])

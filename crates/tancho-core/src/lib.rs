@@ -1,7 +1,7 @@
 //! Tensors, operations on them, and traced functions: what a user of Tancho writes with.
 //!
-//! The reading order is that of the modules. A [`Tensor`] is a value or a node of a trace; [`ops`] are written once, as
-//! closures that build IR, and [`apply`] either stages them into the trace at hand or runs them through a cache of
+//! The reading order is that of the modules. A [`Tensor`] is a value or a node of a trace; operations are written once, as
+//! closures that build IR, which are staged into the trace at hand or run through a cache of
 //! compiled ops; a [`Function`] holds the traces of a closure. The crate knows nothing of passes, kernels or machine
 //! code: those are behind `tancho_runtime::Executable`.
 
@@ -33,7 +33,7 @@ pub use concrete::Concrete;
 pub use device::{Device, devices};
 pub use error::{Error, ErrorKind, Result};
 pub use function::{Function, Outcome, Returned, Trace, function};
-pub use index::{Ellipsis, Entry, Index, NewAxis, step};
+pub use index::{Ellipsis, Entry, Index, NewAxis, between, step};
 pub use operand::{AsTensor, Operand};
 pub use ops::*;
 pub use program::Program;

@@ -14,8 +14,11 @@ use crate::tree::AnyStatic;
 
 pub(crate) type Statics = Box<[Box<dyn AnyStatic>]>;
 
+/// Entries that differ only in what no words hold are under one key.
+type Entries<T> = FxHashMap<Box<[u64]>, SmallVec<[Entry<T>; 1]>>;
+
 pub(crate) struct Table<T> {
-    entries: RwLock<FxHashMap<Box<[u64]>, SmallVec<[Entry<T>; 1]>>>,
+    entries: RwLock<Entries<T>>,
     /// Counts the insertions, which is time enough to tell what was used lately.
     clock: AtomicU64,
     len: AtomicUsize,
@@ -69,7 +72,7 @@ impl<T: Clone> Table<T> {
         value
     }
 
-    fn evict(&self, entries: &mut FxHashMap<Box<[u64]>, SmallVec<[Entry<T>; 1]>>) {
+    fn evict(&self, entries: &mut Entries<T>) {
         let mut uses: Vec<u64> = entries.values().flatten().map(|entry| entry.last_used.load(Relaxed)).collect();
         let middle = uses.len() / 2;
         let (_, &mut median, _) = uses.select_nth_unstable(middle);

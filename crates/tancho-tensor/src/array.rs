@@ -51,9 +51,11 @@ impl Array {
     /// The number of bytes is not that of the shape and dtype, or a byte of a `bool` array is neither 0 nor 1.
     pub fn from_buffer(dtype: DType, shape: impl Into<Shape>, buffer: Buffer) -> Result<Self, ArrayError> {
         let shape = shape.into();
-        check_count(&shape, buffer.len() / dtype.size())?;
-        if buffer.len() % dtype.size() != 0 {
-            return Err(ArrayError::ElementCount { expected: 0, found: buffer.len() / dtype.size(), shape });
+        // A last element that is cut off counts as one too many.
+        check_count(&shape, buffer.len().div_ceil(dtype.size()))?;
+        if !buffer.len().is_multiple_of(dtype.size()) {
+            let found = buffer.len() / dtype.size();
+            return Err(ArrayError::ElementCount { expected: found + 1, found, shape });
         }
         if dtype == DType::Bool
             && let Some((position, &value)) = buffer.bytes().iter().enumerate().find(|(_, value)| **value > 1)
@@ -135,18 +137,18 @@ impl Array {
 
     /// Every element as an `f64` (integers beyond 2⁵³ are rounded).
     pub fn to_f64_vec(&self) -> Vec<f64> {
-        trait AsF64 {
-            fn as_f64(self) -> f64;
+        trait ToF64 {
+            fn to_f64(&self) -> f64;
         }
-        macro_rules! as_f64 { ($($t:ty),*) => {$( impl AsF64 for $t { fn as_f64(self) -> f64 { self as f64 } } )*} }
-        as_f64!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
-        impl AsF64 for bool {
-            fn as_f64(self) -> f64 {
-                f64::from(u8::from(self))
+        macro_rules! to_f64 { ($($t:ty),*) => {$( impl ToF64 for $t { fn to_f64(&self) -> f64 { *self as f64 } } )*} }
+        to_f64!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
+        impl ToF64 for bool {
+            fn to_f64(&self) -> f64 {
+                f64::from(u8::from(*self))
             }
         }
         with_element!(self.dtype, T => {
-            self.elements::<T>().expect("the dtype of the array").iter().map(|element| element.as_f64()).collect()
+            self.elements::<T>().expect("the dtype of the array").iter().map(ToF64::to_f64).collect()
         })
     }
 }

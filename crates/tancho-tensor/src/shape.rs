@@ -26,8 +26,12 @@ impl Shape {
         &self.0
     }
 
-    /// The number of elements, or `None` where the product does not fit `isize::MAX` bytes of the widest element.
+    /// The number of elements, or `None` where the product does not fit `isize::MAX` bytes of the widest element, or a
+    /// single size does not fit `isize`.
     pub fn elements(&self) -> Option<usize> {
+        if self.0.iter().any(|&size| isize::try_from(size).is_err()) {
+            return None;
+        }
         if self.0.contains(&0) {
             return Some(0);
         }

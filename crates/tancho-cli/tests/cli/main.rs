@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 mod bench;
 mod check;
+mod digits;
 mod dump;
 mod errors;
 mod run;
@@ -30,10 +31,10 @@ func @dense(%x: f32[?n, 2], %w: f32[2, 3], %b: f32[3]) -> (f32[?n, 3], f32[]) {
 ";
 
 /// A folder of its own with the program `dense.ir` and its inputs.
-pub struct Workspace(TempDir);
+pub(crate) struct Workspace(TempDir);
 
 impl Workspace {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let workspace = Workspace(tempfile::tempdir().unwrap());
         workspace.write("dense.ir", DENSE);
         workspace.write_array("x.npy", &Array::new([2, 2], &[1f32, 2., 3., 4.]).unwrap());

@@ -1,6 +1,5 @@
 //! Tensors from nothing: filled, counted and evenly spaced.
 
-use std::ops::Range;
 use std::panic::Location;
 
 use tancho_ir::ops::{BinaryOp, Comparison};
@@ -73,22 +72,21 @@ pub fn eye(dtype: DType, size: impl Into<Dim>) -> Tensor {
     })
 }
 
-/// The numbers `start`, `start + step`, … below the end of the range (above it, for a negative step).
+/// The numbers `start`, `start + step`, … below `end` (above it, for a negative step).
 ///
 /// # Numerics
 /// Element `i` is `start + i · step` in the dtype of the bounds.
 ///
 /// # Errors
-/// The step is zero, or a number of the range is not finite.
+/// The step is zero, or a bound is not finite.
 #[track_caller]
-pub fn arange<T: Element + Into<Scalar>>(range: Range<T>, step: T) -> Tensor {
-    let [start, end, by] = [range.start, range.end, step].map(|number| number.into().to_f64());
-    let count = ((end - start) / by).ceil();
-    if !(count.is_finite() && start.is_finite()) {
-        let message = format!("cannot count from {} to {} by {}", range.start, range.end, step);
-        return Tensor::fault("arange", message);
+pub fn arange<T: Element + Into<Scalar>>(start: T, end: T, step: T) -> Tensor {
+    let [from, to, by] = [start, end, step].map(|number| number.into().to_f64());
+    let count = ((to - from) / by).ceil();
+    if !(count.is_finite() && from.is_finite()) {
+        return Tensor::fault("arange", format!("cannot count from {start} to {end} by {step}"));
     }
-    spaced("arange", range.start, step, count.max(0.0) as i64)
+    spaced("arange", start, step, count.max(0.0) as i64)
 }
 
 #[track_caller]

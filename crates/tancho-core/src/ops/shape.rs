@@ -121,6 +121,9 @@ impl Tensor {
     /// Negative numbers count from the end, and ranges are cut to the axis; where its size varies, only a stop that is a
     /// positive number is cut, and the other bounds have to lie within the axis when the function is called.
     ///
+    /// For literals such as 1 and −1, which Clippy takes for an empty range, there is [`between`].
+    ///
+    /// [`between`]: crate::between
     /// [`step`]: crate::step
     /// [`NewAxis`]: crate::NewAxis
     /// [`Ellipsis`]: crate::Ellipsis

@@ -39,7 +39,7 @@ fn shapes_that_do_not_fit() {
     check(x.broadcast_to([3]), "broadcast_to: f32[2, 3] of rank 2 does not broadcast to rank 1");
     check(zeros(DType::F32, [-1]), "zeros: size -1 is negative");
     check(x.reshape([x.shape()[7].clone()]), "reshape: a size was taken from an axis that its tensor does not have");
-    check(arange(0.0f32..1.0, 0.0), "arange: cannot count from 0 to 1 by 0");
+    check(arange(0.0f32, 1.0, 0.0), "arange: cannot count from 0 to 1 by 0");
     check(x.argmax([0, 1]), "argmax: takes one axis, not [0, 1]");
 }
 

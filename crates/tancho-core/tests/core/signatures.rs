@@ -30,7 +30,7 @@ fn sizes_that_vary_have_arithmetic() -> Result<()> {
     })
     .with_signature([spec(DType::F32, [None, Some(2)])])?;
     for n in [1, 2, 5] {
-        let x = arange(0..2 * n as i64, 1).to(DType::F32).reshape([n, 2]);
+        let x = arange(0, 2 * n as i64, 1).to(DType::F32).reshape([n, 2]);
         let (pairs, tail, tiled, flipped, counted) = f.call(&x)?;
         assert_eq!(pairs.to_vec::<f32>()?, (&x + n).to_vec::<f32>()?);
         assert_eq!(tail.shape(), [n - 1]);
