@@ -1,1 +1,1 @@
-//! To come.
+//! Programs that show what Tancho is for: `cargo run --release -p tancho-examples --bin basics`, `functions`, `digits`.

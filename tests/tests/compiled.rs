@@ -168,3 +168,25 @@ fn random_graphs_give_the_same_bits_fused_or_not_on_any_number_of_threads() {
         }
     });
 }
+
+/// A graph given as text, with seeded arguments: for cases that a sweep has found.
+#[track_caller]
+fn check_text(text: &str) {
+    let graph = tancho_ir::parse(text, "test.ir").unwrap_or_else(|error| panic!("{error}"));
+    let parameters: Vec<_> = graph.parameter_types().cloned().collect();
+    let arguments = arrays(&parameters, Flavour::Tame, 1);
+    let expected = run(&compile(&graph, false), &arguments);
+    assert_same_bits(&run(&compile(&graph, true), &arguments), &expected, "fused");
+}
+
+#[test]
+fn a_lane_call_takes_scalars_beside_vectors() {
+    check_text(
+        "func @f(%x: f64[3, 5]) -> f64[3, 5] {
+            %0 = cbrt %x : f64[3, 5]
+            %1 = reduce_sum %0, axes=[0, 1] : f64[]
+            %2 = broadcast_in_dim %1, dims=[] : f64[3, 5]
+            %3 = remainder %2, %0 : f64[3, 5]
+            return %3 }",
+    );
+}

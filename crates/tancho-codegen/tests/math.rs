@@ -111,8 +111,7 @@ const SPECIAL_F32: [f32; 29] = [
     89.5,
     103.5,
     104.5,
-    8192.0,
-    8192.001,
+    1e5,
     131_072.0,
     131_072.02,
     8_388_607.5,
@@ -500,8 +499,8 @@ fn trigonometric_functions_f64() {
     let sine = |oracle: &mut Oracle, x: &BigFloat| x.sin(PRECISION, ROUNDING, &mut oracle.0);
     let cosine = |oracle: &mut Oracle, x: &BigFloat| x.cos(PRECISION, ROUNDING, &mut oracle.0);
     let tan = |oracle: &mut Oracle, x: &BigFloat| x.tan(PRECISION, ROUNDING, &mut oracle.0);
-    // The latter ranges straddle the bounds of the fast reduction.
-    for range in [(-10.0, 10.0), (-1.4e8, 1.4e8), (-1.2e9, 1.2e9)] {
+    // The second range straddles the bound of the fast reduction.
+    for range in [(-10.0, 10.0), (-1.2e9, 1.2e9)] {
         check_f64(UnaryOp::Sine, range, libm::sin, sine);
         check_f64(UnaryOp::Cosine, range, libm::cos, cosine);
         check_f64(UnaryOp::Tan, range, libm::tan, tan);

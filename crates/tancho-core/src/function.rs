@@ -168,11 +168,7 @@ impl<'f, Args, Out> Function<'f, Args, Out> {
     #[track_caller]
     pub fn with_signature(self, specs: impl IntoIterator<Item = Spec>) -> Result<Self> {
         let signature = name_symbols(specs.into_iter().map(|spec| spec.tensor_type()));
-        for of in &signature {
-            if of.dims.iter().any(|dim| dim.as_known().is_some_and(|size| size < 0)) {
-                return Err(Error::new(format!("{}: {of} has a negative size", self.0.options.name)));
-            }
-        }
+        check_sizes(&self.0.options.name, &signature, Location::caller())?;
         let options = Options { signature: Some(signature.into()), ..self.0.options.clone() };
         Ok(Function::new(self.0.body.clone(), options))
     }
@@ -267,6 +263,7 @@ impl<Args, Out: Tree> Function<'_, Args, Out> {
             }
             None => name_symbols(exact.leaves.iter().filter_map(|leaf| signature::leaf_type(leaf))),
         };
+        check_sizes(&self.0.options.name, &types, location)?;
 
         let make_slot = || Arc::new(Slot { tracing: Mutex::new(()), traced: OnceLock::new() });
         let words = if self.0.options.signature.is_some() { &structure.words } else { &exact.words };
@@ -347,6 +344,15 @@ pub(crate) fn next_leaf(leaves: &mut dyn Iterator<Item = Tensor>, location: &'st
 pub(crate) fn check_values(name: &str, key: &Key<'_>, location: &'static Location<'static>) -> Result<()> {
     match key.leaves.iter().find(|leaf| !matches!(leaf.0, Repr::Value(_))) {
         Some(leaf) => Err(trace::not_a_value(name, leaf, location)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses sizes below zero, which only a spec can have.
+fn check_sizes(name: &str, types: &[TensorType], location: &'static Location<'static>) -> Result<()> {
+    let is_negative = |of: &&TensorType| of.dims.iter().any(|dim| dim.as_known().is_some_and(|size| size < 0));
+    match types.iter().find(is_negative) {
+        Some(of) => Err(Error::at(ErrorKind::Message(format!("{name}: {of} has a negative size")), location)),
         None => Ok(()),
     }
 }

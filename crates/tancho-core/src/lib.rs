@@ -1,9 +1,9 @@
 //! Tensors, operations on them, and traced functions: what a user of Tancho writes with.
 //!
-//! The reading order is that of the modules. A [`Tensor`] is a value or a node of a trace; operations are written once, as
-//! closures that build IR, which are staged into the trace at hand or run through a cache of
-//! compiled ops; a [`Function`] holds the traces of a closure. The crate knows nothing of passes, kernels or machine
-//! code: those are behind `tancho_runtime::Executable`.
+//! The reading order is that of the modules. A [`Tensor`] is a value or a node of a trace. Operations are written once, as
+//! closures that build IR, and are staged into the trace at hand or run through a cache of compiled ops. A [`Function`]
+//! holds the traces of a closure. The crate knows nothing of passes, kernels or machine code: those are behind
+//! `tancho_runtime::Executable`.
 
 #![forbid(unsafe_code)]
 

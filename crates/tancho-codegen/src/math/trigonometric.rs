@@ -3,8 +3,8 @@
 //! The magnitude is reduced to `|x| = n·π/2 + r` with `|r| ≤ π/4`, after Cody and Waite: `n` times three parts of `π/2`, each
 //! with all the digits of the dtype, is subtracted by fused operations, the first of which is exact. `n`, rounded by adding
 //! `1.5·2²³` (f64: `1.5·2⁵²`), stays in the low bits of that sum: its last bit selects the function, the next one the sign.
-//! Up to a bound (f32: 2¹⁷, for the tangent 2¹³; f64: 2³⁰, for the tangent 2²⁷) what is left of `π/2` does not count; beyond
-//! it, and for infinities, a lane calls a function that reduces by as many digits as it takes.
+//! Up to the bound (f32: 2¹⁷; f64: 2³⁰) what is left of `π/2` does not count; beyond it, and for infinities, a lane calls a
+//! function that reduces by as many digits as it takes.
 
 use tancho_ir::ops::Comparison;
 use tancho_tensor::DType;
@@ -16,14 +16,12 @@ use crate::kernel::body::{Binary, Body, LaneFunction, Scalar, Unary};
 struct Constants {
     /// The largest magnitude that is reduced here.
     bound: f64,
-    /// The same for the tangent.
-    tan_bound: f64,
     /// `2 / π`.
     inverse: f64,
     /// `π / 2` as a sum.
     period: [f64; 3],
-    /// The magnitude of `r` from which on its rounding error is computed exactly, up to the bound for the tangent: as large
-    /// as `n` times the second part of `π/2`.
+    /// The magnitude of `r` from which on its rounding error is computed exactly: as large as `n` times the second part of
+    /// `π/2` may be.
     recoverable: f64,
     /// `(sin(r)/r − 1) / r²` by powers of `r²`.
     sine: &'static [f64],
@@ -36,10 +34,9 @@ struct Constants {
 /// Relative errors: sine 2⁻²⁷·⁹, cosine 2⁻³³, tangent 2⁻²⁹·⁵.
 const F32: Constants = Constants {
     bound: 131_072.0,
-    tan_bound: 8192.0,
     inverse: 6.366197466850281e-1,
     period: [1.5707963705062866, -4.371138828673793e-8, -1.7151245100058819e-15],
-    recoverable: 2.44140625e-4,
+    recoverable: 0.0078125,
     sine: &[-1.666665524e-1, 8.332188241e-3, -1.951809390e-4],
     cosine: &[4.166664556e-2, -1.388730947e-3, 2.443232734e-5],
     tan: &[
@@ -56,10 +53,9 @@ const F32: Constants = Constants {
 /// Relative errors: sine 2⁻⁵⁷·⁹, cosine 2⁻⁶³·⁹, tangent 2⁻⁵⁶.
 const F64: Constants = Constants {
     bound: 1_073_741_824.0,
-    tan_bound: 134_217_728.0,
     inverse: std::f64::consts::FRAC_2_PI,
     period: [std::f64::consts::FRAC_PI_2, 6.123233995736766e-17, -1.4973849048591698e-33],
-    recoverable: 7.450580596923828e-9,
+    recoverable: 1.1920928955078125e-7,
     sine: &[
         -1.666666666666663e-1,
         8.33333333332184e-3,
@@ -138,13 +134,12 @@ fn sign_of_quadrant(body: &mut Body, quadrant: Scalar) -> Scalar {
 fn call_beyond(
     body: &mut Body,
     functions: [LaneFunction; 2],
-    bound: f64,
     x: Scalar,
     magnitude: Scalar,
     otherwise: Scalar,
 ) -> Scalar {
     let dtype = body.dtype(x);
-    let bound = body.float(bound, dtype);
+    let bound = body.float(constants(dtype).bound, dtype);
     let beyond = body.compare(Comparison::Gt, magnitude, bound);
     let function = if dtype == DType::F32 { functions[0] } else { functions[1] };
     body.call(function, [x, x], beyond, otherwise)
@@ -180,8 +175,7 @@ pub fn sine(body: &mut Body, x: Scalar) -> Scalar {
     let sign = body.binary(Binary::Xor, sign, bits);
     let sign = with_integer(body, Binary::And, sign, format(body.dtype(x)).sign);
     let result = flip_sign(body, value, sign);
-    let bound = constants(body.dtype(x)).bound;
-    call_beyond(body, [LaneFunction::SineF32, LaneFunction::SineF64], bound, x, magnitude, result)
+    call_beyond(body, [LaneFunction::SineF32, LaneFunction::SineF64], x, magnitude, result)
 }
 
 /// The cosine of radians.
@@ -196,19 +190,18 @@ pub fn cosine(body: &mut Body, x: Scalar) -> Scalar {
     let sign = sign_of_quadrant(body, next);
     let sign = with_integer(body, Binary::And, sign, format(body.dtype(x)).sign);
     let result = flip_sign(body, value, sign);
-    let bound = constants(body.dtype(x)).bound;
-    call_beyond(body, [LaneFunction::CosineF32, LaneFunction::CosineF64], bound, x, magnitude, result)
+    call_beyond(body, [LaneFunction::CosineF32, LaneFunction::CosineF64], x, magnitude, result)
 }
 
 /// The tangent of radians.
 ///
-/// A polynomial of degree 15 (f64: 29) gives `tan(r)`; where `n` is odd, the result is `−1 / tan(r)`. The tangent passes on
-/// more of the error of `r` than the sine does, the more so through the division: the rounding error of `r` is computed and
-/// added to the small term. That is possible where `r` is not small beside `n` times the second part of `π/2`. Smaller ones
-/// are their own tangents, which leaves no rounding but that of `r`; it is for this that the bound is lower.
+/// A polynomial of degree 15 (f64: 29) gives `t = tan(r)`; where `n` is odd, the result is `−1 / t`. The tangent passes on
+/// more of the error of `r` than the sine does, the more so through the division. Therefore the rounding error of `r` is
+/// computed (where `r` is not small) and added to the small term, and that of `t` is computed and corrected after the
+/// division: `−1 / (t + u) ≈ −1/t + u/t²`.
 pub fn tan(body: &mut Body, x: Scalar) -> Scalar {
     let dtype = body.dtype(x);
-    let Constants { tan_bound, period, recoverable, tan, .. } = constants(dtype);
+    let Constants { period, recoverable, tan, .. } = constants(dtype);
     let magnitude = body.unary(Unary::Abs, x);
     let Reduced { quadrant, multiple, head, rest } = reduce(body, magnitude);
     let lost = body.subtract(head, rest);
@@ -227,9 +220,13 @@ pub fn tan(body: &mut Body, x: Scalar) -> Scalar {
     let tangent = body.add(rest, tail);
     let minus_one = body.float(-1.0, dtype);
     let inverse = body.divide(minus_one, tangent);
+    let lost = body.subtract(rest, tangent);
+    let lost = body.add(lost, tail);
+    let square = body.multiply(inverse, inverse);
+    let inverse = body.fma(square, lost, inverse);
     let even = is_even(body, quadrant);
     let value = body.select(even, tangent, inverse);
     let sign = sign_bit(body, x);
     let result = flip_sign(body, value, sign);
-    call_beyond(body, [LaneFunction::TanF32, LaneFunction::TanF64], tan_bound, x, magnitude, result)
+    call_beyond(body, [LaneFunction::TanF32, LaneFunction::TanF64], x, magnitude, result)
 }

@@ -136,10 +136,14 @@ impl Tensor {
     /// Equal parts along an axis.
     ///
     /// # Errors
-    /// The size of the axis is no multiple of the number of parts.
+    /// The size of the axis is no multiple of the number of parts, or that number is not between 1 and 65,536; for the
+    /// latter there is one part, which carries the error.
     #[track_caller]
     pub fn split(&self, n_parts: usize, axis: i64) -> Vec<Tensor> {
-        let count = i64::try_from(n_parts).unwrap_or(i64::MAX);
+        if !(1..=1 << 16).contains(&n_parts) {
+            return vec![Tensor::fault("split", format!("cannot split into {n_parts} parts"))];
+        }
+        let count = n_parts as i64;
         let mut parts = Vec::new();
         for part in 0..count {
             let attributes = Attributes::none().integer(count).integer(part).integer(axis);

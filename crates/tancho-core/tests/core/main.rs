@@ -11,3 +11,4 @@ mod create;
 mod errors;
 mod functions;
 mod signatures;
+mod robust;
