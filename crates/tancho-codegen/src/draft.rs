@@ -309,16 +309,19 @@ fn kept_values(kernel: &Kernel) -> Vec<Scalar> {
     let places = kernel.places();
     let mut kept = Vec::new();
     let mut wanted_later = vec![false; kernel.body.len()];
-    let mut mark = |value: Scalar, stage: usize| {
-        let place = places[value.index()];
-        if place.per_point && place.stage < stage {
-            wanted_later[value.index()] = true;
-        }
-    };
     for (value, instruction, _) in kernel.body.iter() {
-        let place = places[value.index()];
-        if place.per_point {
-            instruction.operands().for_each(|operand| mark(operand, place.stage));
+        let user = places[value.index()];
+        let mut pending: Vec<Scalar> = instruction.operands().collect();
+        while let Some(operand) = pending.pop() {
+            let place = places[operand.index()];
+            if !user.per_point || !place.per_point || place.stage >= user.stage {
+                continue;
+            }
+            // A mask is cheap to compute from what it compares, and would be narrow in memory.
+            match kernel.body.dtype(operand) {
+                DType::Bool => pending.extend(kernel.body.instruction(operand).operands()),
+                _ => wanted_later[operand.index()] = true,
+            }
         }
     }
     for (value, instruction, _) in kernel.body.iter() {
