@@ -3,7 +3,7 @@
 //! A group of neighbouring axes makes the operand a block of three sizes, `outer × length × inner`: what stands before
 //! the group, the group, and what stands behind it. The group is folded for each pair of outer and inner.
 
-use tancho_ir::ops::reduce::order::{COLUMN_BLOCK, LANES, ROW_BLOCK, groups};
+use tancho_ir::ops::reduce::order::{COLUMN_BLOCK, LANES, LAST_LANES, ROW_BLOCK, groups};
 use tancho_ir::ops::{BinaryOp, ReduceKind, ReduceOp};
 use tancho_tensor::{Array, Shape, with_element};
 
@@ -100,7 +100,7 @@ fn fold_blocks<T>(
     blocks.map(value_of).reduce(fold).unwrap_or(identity)
 }
 
-/// Folds the elements of a block in interleaved lanes, and then the lanes pairwise.
+/// Folds the elements of a block in interleaved lanes, then the lanes pairwise: far ones down to four, then neighbours.
 fn fold_lanes<T: Copy>(
     block: std::ops::Range<usize>,
     identity: T,
@@ -112,13 +112,13 @@ fn fold_lanes<T: Copy>(
         lanes[r % LANES] = fold(lanes[r % LANES], element(r));
     }
     let mut half = LANES / 2;
-    while half > 0 {
+    while half >= LAST_LANES {
         for lane in 0..half {
             lanes[lane] = fold(lanes[lane], lanes[lane + half]);
         }
         half /= 2;
     }
-    lanes[0]
+    fold(fold(lanes[0], lanes[1]), fold(lanes[2], lanes[3]))
 }
 
 /// The index of the first NaN along an axis; where there is none, of the first element that no other `wins` against.

@@ -7,7 +7,7 @@
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
-use tancho_ir::ops::reduce::order::LANES;
+use tancho_ir::ops::reduce::order::{LANES, LAST_LANES};
 use tancho_ir::ops::{Comparison, ReduceKind};
 use tancho_tensor::DType;
 
@@ -248,9 +248,10 @@ impl Emitter<'_, '_> {
         if fold.dtype == DType::Bool { Group::Mask(8, parts) } else { Group::Vectors(parts) }
     }
 
-    /// Folds lanes pairwise, those that lie half of the lanes apart first, and gives the value and the index.
+    /// Folds lanes: those that lie half of the lanes apart until four are left, then neighbours. Gives the value and the
+    /// index.
     pub(super) fn fold_lanes(&mut self, fold: Fold, mut all: Lanes) -> (Value, Option<Value>) {
-        while all.values.len() > 1 {
+        while all.values.len() > 1 && all.values.len() * lanes_per_vector(fold.dtype) > LAST_LANES {
             let (n_values, n_indices) = (all.values.len() / 2, all.indices.len() / 2);
             let (low, high) = all.values.split_at(n_values);
             let (low_index, high_index) = all.indices.split_at(n_indices);
@@ -270,15 +271,18 @@ impl Emitter<'_, '_> {
         }
         let values = self.lane_group(fold, &all.values);
         let indices = Group::Vectors(all.indices);
-        let mut lanes: Vec<(Value, Option<Value>)> = (0..lanes_per_vector(fold.dtype))
+        let mut lanes: Vec<(Value, Option<Value>)> = (0..all.values.len() * lanes_per_vector(fold.dtype))
             .map(|lane| {
                 let value = self.extract(&values, fold.dtype, lane);
                 (value, fold.is_arg().then(|| self.extract(&indices, fold.index_dtype(), lane)))
             })
             .collect();
-        while lanes.len() > 1 {
+        while lanes.len() > LAST_LANES {
             let high = lanes.split_off(lanes.len() / 2);
             lanes = lanes.iter().zip(&high).map(|(&low, &high)| self.fold_pair(fold, low, high)).collect();
+        }
+        while lanes.len() > 1 {
+            lanes = lanes.chunks_exact(2).map(|pair| self.fold_pair(fold, pair[0], pair[1])).collect();
         }
         lanes[0]
     }

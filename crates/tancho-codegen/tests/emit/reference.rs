@@ -8,7 +8,7 @@ use tancho_codegen::code::{self, Code};
 use tancho_codegen::kernel::evaluate::{Point, evaluate_into};
 use tancho_codegen::kernel::{Access, AccessMap, Binary, Body, Form, Instruction, Kernel, Place, Stride};
 use tancho_ir::ops::ReduceKind;
-use tancho_ir::ops::reduce::order::{COLUMN_BLOCK, LANES, ROW_BLOCK};
+use tancho_ir::ops::reduce::order::{COLUMN_BLOCK, LANES, LAST_LANES, ROW_BLOCK};
 use tancho_tensor::DType;
 
 use crate::generate::Random;
@@ -366,13 +366,14 @@ fn fold(kind: ReduceKind, dtype: DType, elements: &[u64], is_row: bool) -> u64 {
                 lanes[index % LANES] = combine(lanes[index % LANES], element);
             }
             let mut half = LANES / 2;
-            while half > 0 {
+            while half >= LAST_LANES {
                 for lane in 0..half {
                     lanes[lane] = combine(lanes[lane], lanes[lane + half]);
                 }
                 half /= 2;
             }
-            lanes[0]
+            let (first, second) = (combine(lanes[0], lanes[1]), combine(lanes[2], lanes[3]));
+            combine(first, second)
         } else {
             block.iter().fold(identity, |x, &y| combine(x, y))
         };

@@ -119,8 +119,10 @@ fn lanes_are_folded_pairwise_from_afar() {
     let (quarter, half) = (LANES / 4, LANES / 2);
     check_sum([LANES], &[0], &[(0, BIG), (quarter, 1.0), (quarter + half, 1.0)], BIG + 2.0);
     check_sum([LANES], &[0], &[(0, BIG), (1, 1.0), (2, 1.0)], BIG);
-    check_sum([LANES], &[0], &[(0, BIG), (1, 1.0), (3, 1.0)], BIG + 2.0);
     check_sum([LANES], &[0], &[(0, BIG), (half, -BIG), (1, 1.0)], 1.0);
+    // The last four are folded as neighbours.
+    check_sum([LANES], &[0], &[(0, BIG), (2, 1.0), (3, 1.0)], BIG + 2.0);
+    check_sum([LANES], &[0], &[(0, BIG), (1, 1.0), (3, 1.0)], BIG);
 }
 
 #[test]
@@ -140,9 +142,9 @@ fn groups_are_folded_one_after_another() {
     // Axis 2 first: 2²⁴ and 1 + 1.
     check_sum([2, 1, 2], &[0, 2], &[(0, BIG), (2, 1.0), (3, 1.0)], BIG + 2.0);
     check_sum([2, 1, 2], &[2, 0], &[(0, BIG), (2, 1.0), (3, 1.0)], BIG + 2.0);
-    // Neighbours are one row of four lanes: 0 with 2, and 1 with 3.
-    check_sum([2, 2], &[0, 1], &[(0, 1.0), (1, BIG), (3, -BIG)], 1.0);
-    check_sum([2, 2], &[1, 0], &[(0, 1.0), (1, BIG), (3, -BIG)], 1.0);
+    // Neighbours are one row of six: 0 with 4, before 1 is added.
+    check_sum([2, 3], &[0, 1], &[(0, BIG), (1, 1.0), (4, -BIG)], 1.0);
+    check_sum([2, 3], &[1, 0], &[(0, BIG), (1, 1.0), (4, -BIG)], 1.0);
     // Neighbours before the last axis are one column of four elements.
     check_sum([2, 2, 1], &[0, 1], &[(0, BIG), (2, 1.0), (3, 1.0)], BIG);
 }

@@ -106,7 +106,8 @@ pub(super) fn infer(op: &ReduceOp, operand: &TensorType, check: &mut Check<'_>) 
 ///    of [`COLUMN_BLOCK`](order::COLUMN_BLOCK) (a *column* reduction).
 /// 3. Within a block of a row reduction, element `r` belongs to lane `r mod LANES`. Each lane folds its elements in order,
 ///    beginning with the identity. Then the lanes are folded pairwise: `lane[j] = lane[j] ∘ lane[j + h]` for `j < h`, with
-///    `h = LANES/2, LANES/4, …, 1`.
+///    `h = LANES/2, LANES/4, …` until [`LAST_LANES`](order::LAST_LANES) are left, and those as neighbours,
+///    `(lane[0] ∘ lane[1]) ∘ (lane[2] ∘ lane[3])`. So up to three elements are folded from left to right.
 /// 4. Within a block of a column reduction, the elements are folded in order, beginning with the identity.
 /// 5. The values of the blocks are folded in order, beginning with the first. No elements give the identity.
 ///
@@ -117,6 +118,8 @@ pub(super) fn infer(op: &ReduceOp, operand: &TensorType, check: &mut Check<'_>) 
 pub mod order {
     /// The number of interleaved partial results of a row reduction.
     pub const LANES: usize = 16;
+    /// The number of lanes that are folded as neighbours in the end.
+    pub const LAST_LANES: usize = 4;
     /// The elements of a block of a row reduction.
     pub const ROW_BLOCK: usize = 4096;
     /// The elements of a block of a column reduction.
