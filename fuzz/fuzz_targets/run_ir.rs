@@ -19,7 +19,7 @@ fuzz_target!(init: tancho_tensor::pool::set_memory_limit(256 << 20), |text: &str
         return;
     }
     let seed = text.bytes().fold(0u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
-    let value_of = |symbol: &Symbol| Some(((seed >> symbol.name().len()) % 5) as i64);
+    let value_of = |symbol: &Symbol| Some((seed.rotate_right(symbol.name().len() as u32) % 5) as i64);
     let Some(types) = small_types(&graph, &value_of) else { return };
 
     let arguments = arrays(&types, Flavour::Wild, seed);

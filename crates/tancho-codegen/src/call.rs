@@ -75,7 +75,8 @@ impl Plan {
         // were allocated for it and are not shared; an output has an argument's memory only for a pair of `donations`.
         unsafe { self.run(&pointers, &output_pointers, arena_pointer, workers) };
         // SAFETY: the steps of a plan write every element of every output.
-        let outputs: SmallVec<[Buffer; 2]> = memory.into_iter().map(|allocation| unsafe { allocation.freeze() }).collect();
+        let outputs: SmallVec<[Buffer; 2]> =
+            memory.into_iter().map(|allocation| unsafe { allocation.freeze() }).collect();
         Ok(self.results(arguments, &outputs))
     }
 

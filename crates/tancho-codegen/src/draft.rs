@@ -35,7 +35,8 @@ impl Affine {
         if *factor == Dim::ZERO {
             return Affine::constant(offset);
         }
-        let terms = self.terms.iter().map(|(dimension, coefficient)| (*dimension, coefficient.clone() * factor.clone()));
+        let terms =
+            self.terms.iter().map(|(dimension, coefficient)| (*dimension, coefficient.clone() * factor.clone()));
         Affine { offset: self.offset.clone() * factor.clone() + offset, terms: terms.collect() }
     }
 
@@ -53,7 +54,10 @@ impl Affine {
     }
 
     fn coefficient(&self, dimension: usize) -> Dim {
-        self.terms.iter().find(|(known, _)| *known == dimension).map_or(Dim::ZERO, |(_, coefficient)| coefficient.clone())
+        self.terms
+            .iter()
+            .find(|(known, _)| *known == dimension)
+            .map_or(Dim::ZERO, |(_, coefficient)| coefficient.clone())
     }
 }
 
@@ -62,9 +66,9 @@ pub(crate) type Map = Vec<Affine>;
 
 /// The element of a dense buffer at an index: the row-major position as one affine expression.
 pub(crate) fn flatten(map: &[Affine], dims: &[Dim]) -> Affine {
-    map.iter().zip(dims).fold(Affine::constant(Dim::ZERO), |position, (index, size)| {
-        position.scaled(size, Dim::ZERO).plus(index)
-    })
+    map.iter()
+        .zip(dims)
+        .fold(Affine::constant(Dim::ZERO), |position, (index, size)| position.scaled(size, Dim::ZERO).plus(index))
 }
 
 /// The part that a dimension plays.
@@ -211,9 +215,8 @@ impl Draft {
 
     /// Groups of old dimensions, each of which becomes one, in their new order.
     fn merged_dimensions(&self, form: Form) -> Result<Vec<Vec<usize>>, NotMerged> {
-        let of_role = |role: Role| -> Vec<usize> {
-            (0..self.dims.len()).filter(|&old| self.dims[old].1 == role).collect()
-        };
+        let of_role =
+            |role: Role| -> Vec<usize> { (0..self.dims.len()).filter(|&old| self.dims[old].1 == role).collect() };
         match form {
             Form::Map if self.has_tile() => {
                 let mut groups = self.merge(&of_role(Role::Outer));
@@ -281,7 +284,8 @@ impl Draft {
             matches!(instruction, Instruction::Index(dimension) if [outside, inside].contains(&(dimension as usize)))
         });
         let size = &self.dims[inside].0;
-        !indexed && positions.all(|position| position.coefficient(outside) == position.coefficient(inside) * size.clone())
+        !indexed
+            && positions.all(|position| position.coefficient(outside) == position.coefficient(inside) * size.clone())
     }
 }
 
@@ -290,7 +294,9 @@ fn renumber_dimensions(body: &Body, new: impl Fn(usize) -> Option<usize>) -> Bod
     let mut renamed = Body::new();
     for (value, instruction, dtype) in body.iter() {
         let instruction = match instruction {
-            Instruction::Index(old) => Instruction::Index(new(old as usize).expect("every dimension has a group") as u32),
+            Instruction::Index(old) => {
+                Instruction::Index(new(old as usize).expect("every dimension has a group") as u32)
+            }
             other => other,
         };
         let same = renamed.push(instruction, dtype);

@@ -97,7 +97,7 @@ impl Plan {
 }
 
 fn run_loop(step: &LoopStep, bases: &Bases<'_>, workers: &impl Workers) {
-    let pointers = SharedPointers(bases.resolve_all(&step.pointers));
+    let pointers = SharedPointers(bases.resolve_all(&step.kernel.pointers));
     let task = |tile: usize, worker: usize| {
         let [row_begin, row_end, inner_begin, inner_end] = step.tiles.tile(tile);
         let scratch = bases.scratch_of(worker);
@@ -105,7 +105,15 @@ fn run_loop(step: &LoopStep, bases: &Bases<'_>, workers: &impl Workers) {
         // SAFETY: the plan computed pointers and arguments for this kernel from the sizes of the memory that `run`'s caller
         // vouches for, and gave each worker scratch memory of its own.
         unsafe {
-            (step.function)(pointers, step.arguments.as_ptr(), scratch, row_begin, row_end, inner_begin, inner_end);
+            (step.kernel.function)(
+                pointers,
+                step.kernel.arguments.as_ptr(),
+                scratch,
+                row_begin,
+                row_end,
+                inner_begin,
+                inner_end,
+            );
         }
     };
     match step.tiles.count {
@@ -153,8 +161,9 @@ fn matrix(operand: &MatrixOperand, base: *const u8, batch: &[usize], number: usi
 
 /// Packs a constant into memory of its own.
 pub(crate) fn pack_into(step: &PackStep, target: &Allocation) {
-    let source = Bases { arguments: &[], outputs: &[], arena: target.as_ptr(), scratch: target.as_ptr(), scratch_bytes: 0 }
-        .resolve(step.rhs.pointer);
+    let source =
+        Bases { arguments: &[], outputs: &[], arena: target.as_ptr(), scratch: target.as_ptr(), scratch_bytes: 0 }
+            .resolve(step.rhs.pointer);
     (0..step.tiles).for_each(|tile| pack_panel(step, source, target.as_ptr(), tile));
 }
 
@@ -171,7 +180,7 @@ fn run_product(step: &ProductStep, bases: &Bases<'_>, workers: &impl Workers) {
         RhsOperand::Packed { pointer, .. } => bases.resolve(*pointer),
         RhsOperand::Unpacked(operand) => bases.resolve(operand.pointer),
     });
-    let pointers = step.epilogue.as_ref().map(|epilogue| SharedPointers(bases.resolve_all(&epilogue.pointers)));
+    let pointers = step.epilogue.as_ref().map(|epilogue| SharedPointers(bases.resolve_all(&epilogue.kernel.pointers)));
     let task = |tile: usize, worker: usize| {
         let (number, tile) = (tile / step.tiles_per_batch, tile % step.tiles_per_batch);
         let rhs = match &step.rhs {
@@ -246,12 +255,12 @@ unsafe extern "C" fn run_epilogue(
     let elements_before = row_begin.wrapping_mul(block_row_stride).wrapping_add(j0);
     let mut pointers: SmallVec<[*mut u8; 8]> = SmallVec::from_slice(pointers);
     pointers[epilogue.tile] = block.cast_mut().wrapping_sub(elements_before.wrapping_mul(epilogue.element_size));
-    let mut arguments: SmallVec<[i64; 16]> = SmallVec::from_slice(&epilogue.arguments);
+    let mut arguments: SmallVec<[i64; 16]> = SmallVec::from_slice(&epilogue.kernel.arguments);
     arguments[epilogue.tile_argument] = block_row_stride as i64;
     // SAFETY: as in `run_loop`; the tile's pointer leads into the block for the rows and columns of this call, and map
     // kernels use no scratch memory.
     unsafe {
-        (epilogue.function)(
+        (epilogue.kernel.function)(
             pointers.as_ptr(),
             arguments.as_ptr(),
             std::ptr::null_mut(),

@@ -136,7 +136,8 @@ impl<'g> Lowering<'g> {
         let dims = graph.type_of(value).dims.clone();
         match node.op() {
             Some(Op::Dot(_)) => {
-                Ok(vec![Launch::Product(lower_product(self, value, ProductOutput::Buffer(buffer)))])
+                let product = lower_product(self, value, ProductOutput::Buffer(buffer));
+                Ok(vec![Launch::Product(Box::new(product))])
             }
             Some(Op::Shape(ShapeOp::Concatenate { axis })) => {
                 let mut launches = Vec::new();
@@ -152,9 +153,7 @@ impl<'g> Lowering<'g> {
                 }
                 Ok(launches)
             }
-            Some(Op::Shape(ShapeOp::Pad { low, high, interior })) => {
-                self.lower_pad(value, buffer, low, high, interior)
-            }
+            Some(Op::Shape(ShapeOp::Pad { low, high, interior })) => self.lower_pad(value, buffer, low, high, interior),
             _ => Ok(vec![self.lower_kernel(value, true, buffer, |map| flatten(map, &dims))?]),
         }
     }
@@ -251,7 +250,8 @@ impl<'g> Lowering<'g> {
                         Ok(launch) => {
                             return Ok(match tile {
                                 Some(product) => {
-                                    Launch::Product(lower_product(self, product, ProductOutput::Epilogue(launch)))
+                                    let output = ProductOutput::Epilogue(launch);
+                                    Launch::Product(Box::new(lower_product(self, product, output)))
                                 }
                                 None => Launch::Loop(launch),
                             });

@@ -36,7 +36,8 @@ pub fn to_dot(program: &Program) -> String {
         }
     }
     for (position, (buffer, of)) in program.results.iter().enumerate() {
-        let _ = writeln!(out, "  r{position} [label={}, shape=plaintext];", quoted(&format!("result {position}\n{of}")));
+        let _ =
+            writeln!(out, "  r{position} [label={}, shape=plaintext];", quoted(&format!("result {position}\n{of}")));
         let _ = writeln!(out, "  b{} -> r{position};", buffer.index());
     }
     out.push_str("}\n");

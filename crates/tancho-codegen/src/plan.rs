@@ -15,8 +15,10 @@ use tancho_tensor::{ALIGNMENT, AllocError, Allocation, Array, Buffer, DType, Sha
 
 use crate::compiled::Compiled;
 use crate::kernel::{AccessMap, Form};
-use crate::program::{BufferId, LoopLaunch, Launch, MatrixView, Memory, Operand, ProductLaunch, ProductOutput};
-use crate::step::{Epilogue, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step, Tiles};
+use crate::program::{BufferId, Launch, LoopLaunch, MatrixView, Memory, Operand, ProductLaunch, ProductOutput};
+use crate::step::{
+    BoundKernel, Epilogue, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step, Tiles,
+};
 
 /// Why a plan could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -151,7 +153,8 @@ impl<'c> Planner<'c> {
     }
 
     fn bytes_of(&self, buffer: BufferId) -> usize {
-        self.shapes[buffer.index()].iter().product::<usize>() * self.compiled.program.buffers[buffer.index()].of.dtype.size()
+        self.shapes[buffer.index()].iter().product::<usize>()
+            * self.compiled.program.buffers[buffer.index()].of.dtype.size()
     }
 
     fn place_temporaries(&mut self, _index: usize, launch: &Launch) -> Result<(), PlanError> {
@@ -181,8 +184,8 @@ impl<'c> Planner<'c> {
         Ok(place.advanced(offset.wrapping_mul(dtype.size() as isize)))
     }
 
-    /// The pointers and the argument block of a kernel; a tile's pointer is null and its stride 0.
-    fn operands(&self, launch: &LoopLaunch) -> Result<(Box<[Pointer]>, Box<[i64]>), PlanError> {
+    /// The kernel of a launch with its code; a tile's pointer is null and its stride 0.
+    fn bind_kernel(&self, index: usize, launch: &LoopLaunch) -> Result<BoundKernel, PlanError> {
         let mut pointers = Vec::with_capacity(launch.operands.len());
         for (operand, access) in launch.operands.iter().zip(launch.kernel.accesses()) {
             pointers.push(match access.map {
@@ -191,12 +194,14 @@ impl<'c> Planner<'c> {
             });
         }
         let arguments = launch.arguments.iter().map(|dim| self.evaluate(dim)).collect::<Result<_, _>>()?;
-        Ok((pointers.into(), arguments))
+        let code = self.compiled.codes[index].as_ref().expect("a launch with a kernel has code");
+        Ok(BoundKernel { function: code.function(), pointers: pointers.into(), arguments })
     }
 
     fn plan_loop(&mut self, index: usize, launch: &LoopLaunch) -> Result<(), PlanError> {
         let kernel = &launch.kernel;
-        let (pointers, arguments) = self.operands(launch)?;
+        let bound = self.bind_kernel(index, launch)?;
+        let arguments = &bound.arguments;
         let rows: i64 = arguments[..kernel.outer].iter().product();
         let inner = arguments[kernel.inner()];
         let steps = if kernel.form == Form::Column { arguments[kernel.outer] } else { 1 };
@@ -208,8 +213,7 @@ impl<'c> Planner<'c> {
         let tiles = Tiles::of_loop(kernel.form, rows, inner, work);
         let scratch = kernel.scratch_bytes(tiles.inner_per_tile.max(0) as usize);
         self.scratch_bytes = self.scratch_bytes.max(scratch.next_multiple_of(ALIGNMENT));
-        let code = self.compiled.codes[index].as_ref().expect("a loop has code");
-        self.steps.push(Step::Loop(LoopStep { function: code.function(), pointers, arguments, tiles }));
+        self.steps.push(Step::Loop(LoopStep { kernel: bound, tiles }));
         Ok(())
     }
 
@@ -226,19 +230,16 @@ impl<'c> Planner<'c> {
         let matmul = tancho_kernels::matmul(element_type(product.dtype), Isa::detect());
         let lhs = self.matrix(&product.lhs, product.dtype)?;
         let rhs = self.matrix(&product.rhs, product.dtype)?;
-        let (rhs, pack_bytes) = self.plan_rhs(index, product, matmul, rhs, [m, n, k], &batch)?;
+        let (rhs, packed) = self.plan_rhs(index, product, matmul, rhs, [m, n, k], &batch)?;
         let (output, epilogue) = match &product.output {
             ProductOutput::Buffer(buffer) => (self.places[buffer.index()].expect("the output has a place"), None),
             ProductOutput::Epilogue(launch) => {
-                let (pointers, arguments) = self.operands(launch)?;
                 let kernel = &launch.kernel;
-                let tile = kernel.loads.iter().position(|load| load.map == AccessMap::Tile).expect("an epilogue has a tile");
+                let tile =
+                    kernel.loads.iter().position(|load| load.map == AccessMap::Tile).expect("an epilogue has a tile");
                 let before = kernel.loads[..tile].iter().map(|load| load.argument_count()).sum::<usize>();
-                let code = self.compiled.codes[index].as_ref().expect("an epilogue has code");
                 let epilogue = Epilogue {
-                    function: code.function(),
-                    pointers,
-                    arguments,
+                    kernel: self.bind_kernel(index, launch)?,
                     tile,
                     tile_argument: kernel.rank() + before,
                     element_size: product.dtype.size(),
@@ -262,7 +263,7 @@ impl<'c> Planner<'c> {
             tiles_per_batch: matmul.tile_count(m, n, k),
             tiles: matmul.tile_count(m, n, k) * batches,
         }));
-        if let Some((offset, bytes)) = pack_bytes {
+        if let Some(Reserved { offset, bytes }) = packed {
             self.arena.give_back(offset, bytes);
         }
         Ok(())
@@ -282,7 +283,6 @@ impl<'c> Planner<'c> {
     }
 
     /// How the product reads its right operand: packed once if it is constant, packed in a step before, or as it is.
-    #[allow(clippy::type_complexity)]
     fn plan_rhs(
         &mut self,
         index: usize,
@@ -291,7 +291,7 @@ impl<'c> Planner<'c> {
         rhs: MatrixOperand,
         [m, n, k]: [usize; 3],
         batch: &[usize],
-    ) -> Result<(RhsOperand, Option<(usize, usize)>), PlanError> {
+    ) -> Result<(RhsOperand, Option<Reserved>), PlanError> {
         let shared = rhs.batch_strides.iter().all(|&stride| stride == 0);
         let batches: usize = batch.iter().product();
         let matrices = if shared { 1 } else { batches };
@@ -311,7 +311,8 @@ impl<'c> Planner<'c> {
         let packed_stride = if shared { 0 } else { matrix_bytes };
         let memory = &self.compiled.program.buffers[product.rhs.operand.buffer.index()].memory;
         if let Memory::Constant(_) = memory {
-            let buffer = self.compiled.packed[index].get_or_init(|| step(Pointer::fixed(std::ptr::null())).pack_now(bytes));
+            let buffer =
+                self.compiled.packed[index].get_or_init(|| step(Pointer::fixed(std::ptr::null())).pack_now(bytes));
             let buffer = buffer.clone()?;
             let pointer = Pointer::fixed(buffer.as_ptr());
             self.packed.push(buffer);
@@ -328,7 +329,7 @@ impl<'c> Planner<'c> {
         let offset = self.arena.take(bytes);
         let pointer = Pointer::arena(offset);
         self.steps.push(Step::Pack(step(pointer)));
-        Ok((RhsOperand::Packed { pointer, matrix_bytes: packed_stride }, Some((offset, bytes))))
+        Ok((RhsOperand::Packed { pointer, matrix_bytes: packed_stride }, Some(Reserved { offset, bytes })))
     }
 
     fn finish(self) -> Result<Plan, PlanError> {
@@ -401,6 +402,12 @@ fn element_type(dtype: DType) -> ElementType {
         DType::U64 => ElementType::U64,
         DType::Bool => panic!("products of bool have no type"),
     }
+}
+
+/// A place in the arena that a product takes for its packed operand.
+struct Reserved {
+    offset: usize,
+    bytes: usize,
 }
 
 /// Gaps in one piece of memory, by offset; lowest first.

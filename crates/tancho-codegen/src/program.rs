@@ -41,7 +41,7 @@ pub enum Memory {
 #[derive(Clone, Debug)]
 pub enum Launch {
     Loop(LoopLaunch),
-    Product(ProductLaunch),
+    Product(Box<ProductLaunch>),
 }
 
 /// A buffer as an access of a kernel reaches it.

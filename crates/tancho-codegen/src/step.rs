@@ -62,11 +62,16 @@ impl Step {
     }
 }
 
-/// A kernel over its whole domain.
-pub(crate) struct LoopStep {
+/// A kernel with its buffers and its argument block.
+pub(crate) struct BoundKernel {
     pub function: KernelFunction,
     pub pointers: Box<[Pointer]>,
     pub arguments: Box<[i64]>,
+}
+
+/// A kernel over its whole domain.
+pub(crate) struct LoopStep {
+    pub kernel: BoundKernel,
     pub tiles: Tiles,
 }
 
@@ -177,15 +182,16 @@ pub(crate) struct ProductStep {
 
 pub(crate) enum RhsOperand {
     /// `matrix_bytes` from one matrix of the batch to the next.
-    Packed { pointer: Pointer, matrix_bytes: usize },
+    Packed {
+        pointer: Pointer,
+        matrix_bytes: usize,
+    },
     Unpacked(MatrixOperand),
 }
 
 /// A kernel that runs on each block of a product.
 pub(crate) struct Epilogue {
-    pub function: KernelFunction,
-    pub pointers: Box<[Pointer]>,
-    pub arguments: Box<[i64]>,
+    pub kernel: BoundKernel,
     /// The access that reads the block, and where its stride stands among the arguments.
     pub tile: usize,
     pub tile_argument: usize,
@@ -204,7 +210,9 @@ mod tests {
                 let area: i64 = (0..tiles.count)
                     .map(|number| {
                         let [row_begin, row_end, inner_begin, inner_end] = tiles.tile(number);
-                        assert!(row_begin < row_end && row_end <= rows && inner_begin <= inner_end && inner_end <= inner);
+                        assert!(
+                            row_begin < row_end && row_end <= rows && inner_begin <= inner_end && inner_end <= inner
+                        );
                         (row_end - row_begin) * (inner_end - inner_begin)
                     })
                     .sum();

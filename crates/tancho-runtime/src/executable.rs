@@ -61,11 +61,17 @@ pub enum Stage {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     #[error(transparent)]
-    Bind(#[from] BindError),
+    Bind(Box<BindError>),
     #[error(transparent)]
     Plan(PlanError),
     #[error(transparent)]
     Alloc(#[from] AllocError),
+}
+
+impl From<BindError> for CallError {
+    fn from(error: BindError) -> Self {
+        CallError::Bind(Box::new(error))
+    }
 }
 
 impl From<PlanError> for CallError {

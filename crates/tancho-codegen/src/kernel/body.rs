@@ -50,7 +50,12 @@ pub enum Instruction {
     Bitcast(Scalar),
     /// Calls a function for each lane where `condition` is true; the other lanes are `otherwise`. Emitters skip the call
     /// where no lane needs it, so that rare cases cost a test.
-    Call { function: LaneFunction, arguments: [Scalar; 2], condition: Scalar, otherwise: Scalar },
+    Call {
+        function: LaneFunction,
+        arguments: [Scalar; 2],
+        condition: Scalar,
+        otherwise: Scalar,
+    },
 }
 
 /// Operations of one value; operand and result have one dtype.
@@ -155,7 +160,10 @@ impl Body {
 
     /// The instructions with the values that they make, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Scalar, Instruction, DType)> + ExactSizeIterator + '_ {
-        self.instructions.iter().enumerate().map(|(index, &(instruction, dtype))| (Scalar(index as u32), instruction, dtype))
+        self.instructions
+            .iter()
+            .enumerate()
+            .map(|(index, &(instruction, dtype))| (Scalar(index as u32), instruction, dtype))
     }
 
     /// Adds an instruction, or gives the equal one that is there.
@@ -291,4 +299,3 @@ impl Instruction {
         operands.into_iter().flatten()
     }
 }
-

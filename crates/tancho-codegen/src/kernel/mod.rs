@@ -22,8 +22,8 @@ mod parse;
 use tancho_ir::ops::ReduceKind;
 use tancho_tensor::DType;
 
-pub use parse::KernelParseError;
 pub use body::{Binary, Body, Instruction, LaneFunction, Scalar, Unary};
+pub use parse::KernelParseError;
 
 /// A loop nest over buffers.
 #[derive(Clone, Debug, PartialEq)]

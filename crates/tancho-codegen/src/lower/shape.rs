@@ -96,7 +96,9 @@ fn reshape_map(operand: &Dims, result: &Dims, map: &Map) -> Option<Map> {
             let (result_size, result_index) = axes.next()?;
             index = index.scaled(result_size, Dim::ZERO).plus(result_index);
             covered = covered * result_size.clone();
-            if covered.as_known().is_some() && size.as_known().is_some_and(|size| size < covered.as_known().unwrap_or(0)) {
+            if covered.as_known().is_some()
+                && size.as_known().is_some_and(|size| size < covered.as_known().unwrap_or(0))
+            {
                 return None;
             }
         }
