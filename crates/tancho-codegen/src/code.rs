@@ -116,6 +116,11 @@ pub fn compiled_count() -> usize {
     COMPILED.load(Ordering::Relaxed)
 }
 
+/// Lets the cache go of all code that nobody else holds, and so frees its memory.
+pub fn trim() {
+    cache().codes.retain(|_, (code, _)| Arc::strong_count(code) > 1);
+}
+
 static COMPILED: AtomicUsize = AtomicUsize::new(0);
 
 /// The codes by their kernels' texts, with the time of their last use.

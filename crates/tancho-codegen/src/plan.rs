@@ -6,6 +6,7 @@
 //! 3. Each launch becomes steps with pointers relative to a base (an argument, an output, the arena, or fixed memory), an
 //!    argument block, and a number of tiles. The tiles depend on the sizes alone, never on the threads.
 
+use std::fmt;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -47,6 +48,8 @@ pub struct Plan {
     pub(crate) parameters: SmallVec<[(DType, usize); 8]>,
     /// Whether a step has several tiles.
     pub(crate) parallel: bool,
+    /// Where the temporaries lie in the arena, in the order in which they are written: (buffer, offset, bytes).
+    placements: Vec<(BufferId, usize, usize)>,
     /// Keeps code and constants alive while the plan is.
     _compiled: Arc<Compiled>,
     _packed: Vec<Buffer>,
@@ -79,6 +82,24 @@ impl Plan {
     }
 }
 
+/// The arena and the steps: what a dump of the kernels ends with where the sizes are known.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "plan {{")?;
+        writeln!(f, "  arena: {} bytes, and {} bytes for each thread", self.temporary_bytes, self.scratch_bytes)?;
+        for (buffer, offset, bytes) in &self.placements {
+            writeln!(f, "  b{} at {offset}: {bytes} bytes", buffer.0)?;
+        }
+        for (argument, output) in &self.donations {
+            writeln!(f, "  argument {argument}, if it is given, becomes output {output}")?;
+        }
+        for step in &self.steps {
+            writeln!(f, "  {} in {} tile(s)", step.name(), step.tiles())?;
+        }
+        f.write_str("}\n")
+    }
+}
+
 impl Compiled {
     /// Makes a plan for the sizes of a call.
     ///
@@ -87,7 +108,7 @@ impl Compiled {
     pub fn plan(self: &Arc<Self>, bindings: &Bindings) -> Result<Plan, PlanError> {
         let mut planner = Planner::new(self, bindings)?;
         for (index, launch) in self.program.launches.iter().enumerate() {
-            planner.place_temporaries(index, launch)?;
+            planner.place_temporaries(launch);
             match launch {
                 Launch::Loop(launch) => planner.plan_loop(index, launch)?,
                 Launch::Product(product) => planner.plan_product(index, product)?,
@@ -107,6 +128,7 @@ struct Planner<'c> {
     /// The last launch that uses each buffer.
     last_use: Vec<usize>,
     arena: Arena,
+    placements: Vec<(BufferId, usize, usize)>,
     steps: Vec<Step>,
     scratch_bytes: usize,
     packed: Vec<Buffer>,
@@ -138,6 +160,7 @@ impl<'c> Planner<'c> {
             places,
             last_use,
             arena: Arena::default(),
+            placements: Vec::new(),
             steps: Vec::with_capacity(program.launches.len()),
             scratch_bytes: 0,
             packed: Vec::new(),
@@ -157,14 +180,15 @@ impl<'c> Planner<'c> {
             * self.compiled.program.buffers[buffer.index()].of.dtype.size()
     }
 
-    fn place_temporaries(&mut self, _index: usize, launch: &Launch) -> Result<(), PlanError> {
+    fn place_temporaries(&mut self, launch: &Launch) {
         for buffer in launch.writes() {
             if self.places[buffer.index()].is_none() {
-                let offset = self.arena.take(self.bytes_of(buffer));
+                let bytes = self.bytes_of(buffer);
+                let offset = self.arena.take(bytes);
+                self.placements.push((buffer, offset, bytes));
                 self.places[buffer.index()] = Some(Pointer::arena(offset));
             }
         }
-        Ok(())
     }
 
     fn free_temporaries(&mut self, index: usize) {
@@ -362,6 +386,7 @@ impl<'c> Planner<'c> {
             steps: self.steps,
             parameters,
             parallel,
+            placements: self.placements,
             output_bytes,
             results,
             temporary_bytes: self.arena.high.next_multiple_of(ALIGNMENT),

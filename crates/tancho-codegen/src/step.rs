@@ -52,6 +52,14 @@ pub(crate) enum Step {
 }
 
 impl Step {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Step::Loop(_) => "launch",
+            Step::Pack(_) => "pack",
+            Step::Product(_) => "product",
+        }
+    }
+
     /// The number of parts that threads can share.
     pub fn tiles(&self) -> usize {
         match self {

@@ -49,7 +49,7 @@ pub enum Stage {
     Traced,
     /// The graph after the passes.
     Optimized,
-    /// The fused kernels and the buffers.
+    /// The fused kernels and the buffers, and their places in the arena where the sizes are known.
     Kernels,
     /// Cranelift IR.
     Clif,
@@ -140,12 +140,28 @@ impl Executable {
         plan.run(arguments)
     }
 
+    /// The program, and the plan that was used last (or the only one, where no size varies).
+    fn dump_kernels(&self) -> String {
+        let mut text = self.compiled.program().to_string();
+        let shapes: Option<Vec<(DType, Shape)>> =
+            self.graph.parameter_types().map(|of| Some((of.dtype, of.known_shape()?))).collect();
+        if let Some(shapes) = shapes {
+            let arguments: Vec<(DType, &Shape)> = shapes.iter().map(|(dtype, shape)| (*dtype, shape)).collect();
+            // A plan that cannot be made has nothing to show; a call reports why.
+            let _ = self.plan(&arguments);
+        }
+        if let Some((_, plan)) = self.plans.lock().unwrap_or_else(PoisonError::into_inner).first() {
+            text += &plan.0.to_string();
+        }
+        text
+    }
+
     /// A stage of the compilation as text.
     pub fn dump(&self, stage: Stage) -> String {
         match stage {
             Stage::Traced => self.graph.to_string(),
             Stage::Optimized => self.optimized.to_string(),
-            Stage::Kernels => self.compiled.program().to_string(),
+            Stage::Kernels => self.dump_kernels(),
             Stage::Clif => self.compiled.clif(),
             Stage::Asm => self.compiled.asm(),
         }

@@ -13,3 +13,8 @@ pub use threads::{set_threads, threads};
 pub fn compiled_kernels() -> usize {
     tancho_codegen::code::compiled_count()
 }
+
+/// Frees the machine code that no executable holds; it is made anew when it is wanted again.
+pub fn trim_code() {
+    tancho_codegen::code::trim();
+}
