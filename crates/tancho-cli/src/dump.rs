@@ -17,9 +17,6 @@ pub fn dump(arguments: &DumpArguments) -> Result<String, CliError> {
     if arguments.after.is_some() && stage != StageName::Optimized {
         return Err(CliError::AfterWithoutPasses { stage });
     }
-    if arguments.format == Format::Dot && matches!(stage, StageName::Clif | StageName::Asm) {
-        return Err(CliError::NotAGraph { stage });
-    }
     let graph = read_program(&arguments.program)?;
     match stage {
         StageName::Traced => Ok(dump_graph(&graph, arguments)),
@@ -27,17 +24,22 @@ pub fn dump(arguments: &DumpArguments) -> Result<String, CliError> {
             Some(after) => Ok(dump_graph(&graph_after(graph, after)?, arguments)),
             None => Ok(dump_graph(compile(graph)?.optimized(), arguments)),
         },
-        StageName::Kernels => match arguments.format {
-            Format::Text => Ok(compile(graph)?.dump(Stage::Kernels)),
-            Format::Dot => Ok(compile(graph)?.kernels_to_dot()),
-        },
-        StageName::Clif => Ok(compile(graph)?.dump(Stage::Clif)),
-        StageName::Asm => Ok(compile(graph)?.dump(Stage::Asm)),
+        StageName::Kernels => dump_code(graph, Stage::Kernels, arguments.format),
+        StageName::Clif => dump_code(graph, Stage::Clif, arguments.format),
+        StageName::Asm => dump_code(graph, Stage::Asm, arguments.format),
     }
 }
 
 fn compile(graph: Graph) -> Result<Arc<Executable>, CompileError> {
     Executable::compile(graph, &CompileOptions::default())
+}
+
+fn dump_code(graph: Graph, stage: Stage, format: Format) -> Result<String, CliError> {
+    let executable = compile(graph)?;
+    Ok(match format {
+        Format::Text => executable.dump(stage),
+        Format::Dot => executable.to_dot(stage),
+    })
 }
 
 fn dump_graph(graph: &Graph, arguments: &DumpArguments) -> String {

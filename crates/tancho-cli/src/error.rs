@@ -50,8 +50,6 @@ pub enum CliError {
     PassRun { name: &'static str, asked: usize, last: usize },
     #[error("--after is for --stage optimized, not for --stage {stage}")]
     AfterWithoutPasses { stage: StageName },
-    #[error("the stage {stage} is code and no graph, so it cannot be drawn; leave --format dot out")]
-    NotAGraph { stage: StageName },
     #[error(transparent)]
     Bind(Box<BindError>),
     #[error(transparent)]

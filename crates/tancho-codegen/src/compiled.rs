@@ -55,6 +55,11 @@ impl Compiled {
         &self.program
     }
 
+    /// The machine code of a launch's kernel, where it has one.
+    pub fn code(&self, launch: usize) -> Option<&Code> {
+        self.codes[launch].as_deref()
+    }
+
     /// Cranelift's IR of each kernel.
     pub fn clif(&self) -> String {
         self.codes.iter().flatten().map(|code| code.clif()).collect::<Vec<_>>().join("\n")

@@ -7,8 +7,8 @@ use crate::program::{BufferInfo, Launch, LoopLaunch, Memory, ProductLaunch, Prod
 use tancho_ir::DimList;
 
 /// A program in Graphviz's language: a box for each launch, a rounded one for each buffer, and an edge for each buffer that
-/// a launch reads or writes.
-pub fn to_dot(program: &Program) -> String {
+/// a launch reads or writes. A launch's box ends with what `code` gives for its number.
+pub fn to_dot(program: &Program, code: impl Fn(usize) -> Option<String>) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(out, "digraph {} {{", quoted(&program.name));
@@ -22,7 +22,11 @@ pub fn to_dot(program: &Program) -> String {
             Launch::Loop(launch) => loop_label(launch),
             Launch::Product(product) => product_label(product),
         };
-        let _ = writeln!(out, "  l{index} [label={}];", quoted(&format!("launch {index}: {label}")));
+        let code = code(index).map_or(String::new(), |code| format!("\n\n{code}"));
+        let label = quoted(&format!("launch {index}: {label}{code}"));
+        // Lines of code begin at the left.
+        let label = if code.is_empty() { label } else { label.replace("\\n", "\\l") };
+        let _ = writeln!(out, "  l{index} [label={label}];");
         let (mut reads, mut writes) = (launch.reads(), launch.writes());
         for buffers in [&mut reads, &mut writes] {
             buffers.sort_unstable();

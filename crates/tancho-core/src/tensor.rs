@@ -169,9 +169,11 @@ impl Tensor {
     #[track_caller]
     fn elements_for<T: Element>(&self, operation: &'static str) -> Result<&[T]> {
         let array = self.value_for(operation)?;
+        // Within a closure the caller would be this file.
+        let location = Location::caller();
         array.elements().map_err(|_| {
             let kind = ErrorKind::DType { operation, expected: T::DTYPE, found: array.dtype() };
-            Error::at(kind, Location::caller())
+            Error::at(kind, location)
         })
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use smallvec::SmallVec;
+use tancho_codegen::graphviz::to_dot;
 use tancho_codegen::{Argument, Compiled, OneThread, PlanError, Results};
 use tancho_ir::{BindError, Bindings, Graph, bind};
 use tancho_passes::Context;
@@ -167,9 +168,18 @@ impl Executable {
         }
     }
 
-    /// The stage of the kernels as a picture, in Graphviz's language; [`tancho_ir::to_dot`] draws those of the graph.
-    pub fn kernels_to_dot(&self) -> String {
-        tancho_codegen::graphviz::to_dot(self.compiled.program())
+    /// A stage of the compilation as a picture, in Graphviz's language: the graph, or the launches and buffers, with the
+    /// code of each launch where the stage is code.
+    pub fn to_dot(&self, stage: Stage) -> String {
+        let compiled = &self.compiled;
+        let launches = |code: &dyn Fn(usize) -> Option<String>| to_dot(compiled.program(), code);
+        match stage {
+            Stage::Traced => tancho_ir::to_dot(&self.graph),
+            Stage::Optimized => tancho_ir::to_dot(&self.optimized),
+            Stage::Kernels => launches(&|_| None),
+            Stage::Clif => launches(&|launch| Some(compiled.code(launch)?.clif())),
+            Stage::Asm => launches(&|launch| Some(compiled.code(launch)?.asm())),
+        }
     }
 }
 

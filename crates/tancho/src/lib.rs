@@ -33,6 +33,8 @@
 pub use tancho_core::*;
 pub use tancho_macros::{Tree, function};
 
+/// Files: arrays (npy, safetensors) and model folders, which [`Program::from_graph`] makes callable.
+pub use tancho_formats as formats;
 /// The intermediate representation.
 pub use tancho_ir as ir;
 

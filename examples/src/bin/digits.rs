@@ -9,10 +9,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use tancho::formats::{read_npy, read_safetensors};
 use tancho::ir::{PrintOptions, parse, print};
 use tancho::prelude::*;
-use tancho_formats::{read_npy, read_safetensors};
-use tancho_runtime::{compiled_kernels, threads};
+use tancho::{compiled_kernels, threads};
 
 type Fallible<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 

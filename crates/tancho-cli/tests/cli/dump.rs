@@ -53,13 +53,13 @@ fn pictures() {
     check("--stage optimized --format dot", &["digraph \"dense\" {"], &["multiply"]);
     let launch = "launch 0: product f32\\nbatch=[] m=?n n=3 k=2\\nepilogue: ";
     check("--stage kernels --format dot", &["digraph \"dense\" {", launch, "argument 0", "l0 -> b", "result 1"], &[]);
+    check("--stage clif --format dot", &["digraph \"dense\" {", "l0 -> b", "block0(", "\\l"], &[]);
+    check("--stage asm --format dot", &["digraph \"dense\" {", "l0 -> b", "retq\\l"], &[]);
 }
 
 #[test]
 fn what_does_not_go_together() {
     let workspace = Workspace::new();
-    let error = workspace.fails("dump dense.ir --stage asm --format dot");
-    assert_eq!(error, "the stage asm is code and no graph, so it cannot be drawn; leave --format dot out");
     let error = workspace.fails("dump dense.ir --stage kernels --after simplify");
     assert_eq!(error, "--after is for --stage optimized, not for --stage kernels");
     let error = workspace.fails("dump dense.ir --stage optimized --after simplfy");

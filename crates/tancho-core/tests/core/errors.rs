@@ -195,3 +195,29 @@ fn sizes_of_a_trace_are_not_known_outside() {
     let size = stolen.lock().unwrap().take().unwrap();
     check(zeros(DType::F32, [size]), "zeros: the size ?n is known only in the trace that it is from");
 }
+
+/// Errors that come out as results, not as tensors: each has the line of this file.
+#[test]
+fn whoever_asks_is_named() -> Result<()> {
+    #[track_caller]
+    fn named<T>(result: Result<T>) {
+        let text = result.err().expect("a mistake").to_string();
+        let line = std::panic::Location::caller().line();
+        assert!(text.contains(&format!("{}:{line}:", file!())), "{text}");
+    }
+    let x = x();
+    named(x.to_vec::<i32>());
+    named(x.item::<f32>());
+    named(tensor(1).item::<f32>());
+    named(x.matmul(&x).check());
+    named(x.matmul(&x).array());
+    named(x.matmul(&x).try_shape());
+    named(x.matmul(&x).try_dtype());
+    let square = function(|x: Tensor| x.matmul(&x)).with_signature([spec(DType::F32, [2, 2])])?;
+    named(square.call(&x));
+    named(square.concrete(&x));
+    let concrete = square.concrete(spec(DType::F32, [2, 2]))?;
+    named(concrete.call(&x));
+    named(function(|_: Tensor| -> Result<Tensor> { Err(Error::new("of the closure")) }).call(&x));
+    Ok(())
+}
