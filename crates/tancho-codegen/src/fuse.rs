@@ -374,11 +374,11 @@ impl<'g> Lowering<'g> {
 }
 
 /// The value whose dense memory a value lies in, going through reshapes.
-pub(crate) fn dense_source(graph: &Graph, value: Value) -> Value {
-    match graph.op_of(value) {
-        Some(Op::Shape(ShapeOp::Reshape { .. })) => dense_source(graph, graph.node(value.node).operands()[0]),
-        _ => value,
+pub(crate) fn dense_source(graph: &Graph, mut value: Value) -> Value {
+    while let Some(Op::Shape(ShapeOp::Reshape { .. })) = graph.op_of(value) {
+        value = graph.node(value.node).operands()[0];
     }
+    value
 }
 
 /// About how many instructions an elementwise op takes; many for elementary functions and divisions.

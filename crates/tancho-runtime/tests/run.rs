@@ -100,3 +100,120 @@ fn concatenation_and_padding() {
         &[&[1., 2., -1., -2., 3., 4., -3., -4.], &[9., 9., 2., 9., 9., 9., 9., 4., 9., 9., 9., 9., 9., 9., 9.]],
     );
 }
+
+#[test]
+fn an_argument_that_is_given_becomes_the_result() {
+    let text = "func @f(%x: f32[?n], %y: f32[?n]) -> f32[?n] { %0 = multiply %x, %y : f32[?n] return %0 }";
+    let executable = compile(text, true);
+    let (x, y) = (f32s(&[3], &[1., 2., 3.]), f32s(&[3], &[4., 5., 6.]));
+    let memory = x.buffer().as_ptr();
+    let results = executable.call(&mut [Argument::Give(x), Argument::Lend(&y)]).unwrap();
+    assert_eq!((results[0].buffer().as_ptr(), results[0].elements::<f32>().unwrap()), (memory, &[4., 10., 18.][..]));
+    // One that somebody else holds stays as it is.
+    let x = f32s(&[3], &[1., 2., 3.]);
+    let results = executable.call(&mut [Argument::Give(x.clone()), Argument::Lend(&y)]).unwrap();
+    assert_eq!(results[0].elements::<f32>().unwrap(), [4., 10., 18.]);
+    assert_eq!(x.elements::<f32>().unwrap(), [1., 2., 3.]);
+    // One that is read elsewhere than it is written is not overwritten before.
+    let text = "func @f(%x: f32[4]) -> f32[4] { %0 = reverse %x, axes=[0] : f32[4] return %0 }";
+    let results = compile(text, true).call(&mut [Argument::Give(f32s(&[4], &[1., 2., 3., 4.]))]).unwrap();
+    assert_eq!(results[0].elements::<f32>().unwrap(), [4., 3., 2., 1.]);
+}
+
+#[test]
+fn a_batch_of_products_with_transposed_operands_and_an_epilogue() {
+    // Scores of two heads: q · kᵀ · 0.5 + bias, for each head.
+    let text = "func @scores(%q: f32[?s, 2, 3], %k: f32[?s, 2, 3], %bias: f32[2]) -> f32[2, ?s, ?s] {
+        %0 = transpose %q, permutation=[1, 0, 2] : f32[2, ?s, 3]
+        %1 = transpose %k, permutation=[1, 2, 0] : f32[2, 3, ?s]
+        %2 = dot_general %0, %1, batch=[0]x[0], contract=[2]x[1] : f32[2, ?s, ?s]
+        %3 = constant 0.5 : f32[]
+        %4 = broadcast_in_dim %3, dims=[] : f32[2, ?s, ?s]
+        %5 = multiply %2, %4 : f32[2, ?s, ?s]
+        %6 = broadcast_in_dim %bias, dims=[0] : f32[2, ?s, ?s]
+        %7 = add %5, %6 : f32[2, ?s, ?s]
+        return %7 }";
+    let executable = compile(text, true);
+    let kernels = executable.dump(Stage::Kernels);
+    assert_eq!((kernels.matches("launch ").count(), kernels.matches("epilogue").count()), (0, 1), "{kernels}");
+    let q = f32s(&[2, 2, 3], &[1., 0., 0., 0., 1., 0., 2., 0., 0., 0., 2., 0.]);
+    let k = f32s(&[2, 2, 3], &[2., 4., 6., 8., 10., 12., 14., 16., 18., 20., 22., 24.]);
+    let bias = f32s(&[2], &[100., 200.]);
+    check(text, &[q, k, bias], &[&[101., 107., 102., 114., 205., 211., 210., 222.]]);
+    // Nothing is computed of nothing.
+    let none = f32s(&[0, 2, 3], &[]);
+    let bias = f32s(&[2], &[1., 2.]);
+    check(text, &[none.clone(), none, bias], &[&[]]);
+}
+
+#[test]
+fn a_product_over_nothing_is_zero_and_still_has_its_epilogue() {
+    let text = "func @f(%x: f32[2, ?k], %w: f32[?k, 2]) -> f32[2, 2] {
+        %0 = dot_general %x, %w, contract=[1]x[0] : f32[2, 2]
+        %1 = constant 1.0 : f32[]
+        %2 = broadcast_in_dim %1, dims=[] : f32[2, 2]
+        %3 = add %0, %2 : f32[2, 2]
+        return %3 }";
+    check(text, &[f32s(&[2, 0], &[]), f32s(&[0, 2], &[])], &[&[1., 1., 1., 1.]]);
+}
+
+#[test]
+fn a_new_size_needs_no_new_code() {
+    let text = "func @f(%x: f32[?n, ?m]) -> f32[?n] {
+        %0 = exponential %x : f32[?n, ?m]
+        %1 = reduce_sum %0, axes=[1] : f32[?n]
+        return %1 }";
+    let executable = compile(text, true);
+    let compiled = executable.dump(Stage::Asm);
+    for (rows, columns) in [(1, 1), (3, 17), (0, 5), (5, 0), (100, 1000)] {
+        let x = f32s(&[rows, columns], &vec![0.0; rows * columns]);
+        let results = executable.call(&mut [Argument::Lend(&x)]).unwrap();
+        assert_eq!(results[0].elements::<f32>().unwrap(), vec![columns as f32; rows]);
+    }
+    assert_eq!(executable.dump(Stage::Asm), compiled);
+}
+
+#[test]
+fn what_does_not_fit_is_one_clear_error() {
+    let text = "func @f(%x: f32[?n], %y: f32[?m]) -> f32[?n] {
+        %0 = add %x, %y : f32[?n]    loc(\"model.rs\":7:9)
+        return %0 }";
+    let executable = compile(text, true);
+    let (two, three) = (f32s(&[2], &[1., 2.]), f32s(&[3], &[1., 2., 3.]));
+    let error = |arguments: &mut [Argument<'_>]| executable.call(arguments).unwrap_err().to_string();
+    assert_eq!(
+        error(&mut [Argument::Lend(&two), Argument::Lend(&three)]),
+        "@f requires ?n = ?m, but 2 and 3 are given (model.rs:7:9)"
+    );
+    let integers = Array::new([2], &[1i32, 2]).unwrap();
+    assert_eq!(
+        error(&mut [Argument::Lend(&integers), Argument::Lend(&two)]),
+        "argument 0 is i32[2], but @f takes f32[?n]"
+    );
+    assert_eq!(error(&mut [Argument::Lend(&two)]), "@f takes 2 arguments, but 1 are given");
+}
+
+#[test]
+fn one_executable_serves_many_threads() {
+    let text = "func @f(%x: f32[?n, 64], %w: f32[64, 64]) -> f32[?n, 64] {
+        %0 = dot_general %x, %w, contract=[1]x[0] : f32[?n, 64]
+        %1 = tanh %0 : f32[?n, 64]
+        return %1 }";
+    let executable = compile(text, true);
+    let values = |count: usize| (0..count).map(|i| (i % 13) as f32 * 0.01 - 0.06).collect::<Vec<_>>();
+    let w = f32s(&[64, 64], &values(64 * 64));
+    std::thread::scope(|scope| {
+        for thread in 0..4usize {
+            let (executable, w) = (&executable, &w);
+            scope.spawn(move || {
+                for round in 0..30 {
+                    let rows = 1 + (thread * 31 + round * 7) % 200;
+                    let x = f32s(&[rows, 64], &values(rows * 64));
+                    let alone = executable.call(&mut [Argument::Lend(&x), Argument::Lend(w)]).unwrap();
+                    let again = executable.call(&mut [Argument::Lend(&x), Argument::Lend(w)]).unwrap();
+                    assert!(alone[0].same_bits(&again[0]));
+                }
+            });
+        }
+    });
+}

@@ -88,14 +88,14 @@ fn matrix_view(
 }
 
 /// The value behind the ops that only move data, and the index there.
-fn view(lowering: &Lowering<'_>, value: Value, map: Map) -> (Value, Map) {
-    let node = lowering.graph.node(value.node);
-    if let Some(Op::Shape(op)) = node.op()
+fn view(lowering: &Lowering<'_>, mut value: Value, mut map: Map) -> (Value, Map) {
+    let graph = lowering.graph;
+    while let Some(Op::Shape(op)) = graph.op_of(value)
         && !lowering.is_materialized(value)
-        && let Some(&operand) = node.operands().first()
-        && let Some(map) = operand_map(op, &lowering.graph.type_of(operand).dims, &map)
+        && let Some(&operand) = graph.node(value.node).operands().first()
+        && let Some(behind) = operand_map(op, &graph.type_of(operand).dims, &map)
     {
-        return view(lowering, operand, map);
+        (value, map) = (operand, behind);
     }
     (value, map)
 }
