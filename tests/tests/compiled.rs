@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tancho_codegen::math::error_bound;
 use tancho_interp::interpret;
 use tancho_ir::{Graph, Op};
-use tancho_runtime::{Argument, CompileOptions, Executable, Results, set_threads};
+use tancho_runtime::{Argument, CompileOptions, Executable, Results, Stage, set_threads};
 use tancho_tensor::{Array, DType};
 use tancho_testing::random::{RandomOptions, random_graph};
 use tancho_testing::samples::{Sample, samples};
@@ -189,4 +189,61 @@ fn a_lane_call_takes_scalars_beside_vectors() {
             %3 = remainder %2, %0 : f64[3, 5]
             return %3 }",
     );
+}
+
+/// Few results of many elements are computed block by block on all threads; the bits are those of the documented order.
+#[test]
+fn reductions_that_are_split_give_what_the_interpreter_gives() {
+    let programs = [
+        "func @all(%x: f32[1000003]) -> f32[] { %0 = reduce_sum %x, axes=[0] : f32[] return %0 }",
+        "func @columns(%x: f32[100003, 3]) -> f32[3] { %0 = reduce_sum %x, axes=[0] : f32[3] return %0 }",
+        "func @rows(%x: f64[3, 200001]) -> f64[3] { %0 = reduce_product %x, axes=[1] : f64[3] return %0 }",
+        "func @largest(%x: i16[2, 300000]) -> i16[2] { %0 = reduce_max %x, axes=[1] : i16[2] return %0 }",
+        "func @smallest(%x: u8[70000, 2, 5]) -> u8[2, 5] { %0 = reduce_min %x, axes=[0] : u8[2, 5] return %0 }",
+        "func @any(%x: bool[2, 900000]) -> bool[2] { %0 = reduce_or %x, axes=[1] : bool[2] return %0 }",
+        // A producer, an epilogue with values of the rows, two results of one kernel, and a size.
+        "func @deviation(%x: f32[2, 300007], %s: f32[2]) -> f32[2] {
+            %0 = multiply %x, %x : f32[2, 300007]
+            %1 = reduce_sum %0, axes=[1] : f32[2]
+            %2 = reduce_max %x, axes=[1] : f32[2]
+            %3 = subtract %1, %2 : f32[2]
+            %4 = multiply %3, %s : f32[2]
+            return %4 }",
+        "func @mean(%x: f32[2, 50000, 7], %b: f32[7]) -> f32[2, 7] {
+            %0 = reduce_sum %x, axes=[1] : f32[2, 7]
+            %1 = constant 50000.0 : f32[]
+            %2 = broadcast_in_dim %1, dims=[] : f32[2, 7]
+            %3 = divide %0, %2 : f32[2, 7]
+            %4 = broadcast_in_dim %b, dims=[1] : f32[2, 7]
+            %5 = add %3, %4 : f32[2, 7]
+            return %5 }",
+        "func @strided(%x: f32[3, 400000]) -> f32[] {
+            %0 = slice %x, start=[0, 1], limit=[3, 400000], strides=[2, 1] : f32[2, 399999]
+            %1 = reduce_sum %0, axes=[0, 1] : f32[]
+            return %1 }",
+        // Neither an index of the folded dimension nor an arg reduction can be split.
+        "func @ramp() -> (i64[], i64[]) {
+            %0 = iota axis=0 : i64[300000]
+            %1 = reduce_sum %0, axes=[0] : i64[]
+            %2 = argmax %0, axes=[0] : i64[]
+            return %1, %2 }",
+    ];
+    let mut splits = 0;
+    for text in programs {
+        let graph = tancho_ir::parse(text, "test.ir").unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let parameters: Vec<_> = graph.parameter_types().cloned().collect();
+        for flavour in [Flavour::Tame, Flavour::Wild] {
+            let arguments = arrays(&parameters, flavour, 3);
+            let expected = interpret(&graph, &arguments).unwrap_or_else(|error| panic!("{error}"));
+            for fuse in [true, false] {
+                let executable = compile(&graph, fuse);
+                for threads in [1, 2, 8] {
+                    set_threads(threads);
+                    assert_same_bits(&run(&executable, &arguments), &expected, text);
+                }
+                splits += usize::from(executable.dump(Stage::Kernels).contains("blocks of a reduction"));
+            }
+        }
+    }
+    assert!(splits >= 4 * 8, "only {splits} programs were split");
 }

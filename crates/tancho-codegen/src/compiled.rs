@@ -11,6 +11,7 @@ use crate::fuse::{Unsupported, fuse};
 use crate::kernel::Kernel;
 use crate::legalize::legalize;
 use crate::program::{Launch, Program};
+use crate::split::{Split, split};
 
 /// A compiled graph. Sizes come in when it is [planned](Compiled::plan).
 pub struct Compiled {
@@ -19,6 +20,15 @@ pub struct Compiled {
     pub(crate) codes: Vec<Option<Arc<Code>>>,
     /// For each launch that multiplies by a constant, the constant in the layout of the matrix kernel, once made.
     pub(crate) packed: Vec<OnceLock<Result<Buffer, AllocError>>>,
+    /// The halves of each kernel that a plan has split.
+    splits: Vec<OnceLock<Result<Option<SplitCode>, EmitError>>>,
+}
+
+/// A split kernel with its machine code.
+pub(crate) struct SplitCode {
+    pub split: Split,
+    pub partial: Arc<Code>,
+    pub sequence: Arc<Code>,
 }
 
 /// Why a graph could not be compiled.
@@ -48,7 +58,19 @@ impl Compiled {
         let mut compiled = code::compile(&kernels)?.into_iter();
         let codes = program.launches.iter().map(|launch| launch.kernel().and_then(|_| compiled.next())).collect();
         let packed = program.launches.iter().map(|_| OnceLock::new()).collect();
-        Ok(Compiled { program, codes, packed })
+        let splits = program.launches.iter().map(|_| OnceLock::new()).collect();
+        Ok(Compiled { program, codes, packed, splits })
+    }
+
+    /// The halves of a launch's kernel, made when they are first asked for; `None` where it cannot be split.
+    pub(crate) fn split(&self, launch: usize, kernel: &Kernel) -> Result<Option<&SplitCode>, EmitError> {
+        let made = self.splits[launch].get_or_init(|| {
+            let Some(split) = split(kernel) else { return Ok(None) };
+            let codes = code::compile(&[split.partial.clone(), split.sequence.clone()])?;
+            let [partial, sequence] = <[Arc<Code>; 2]>::try_from(codes).unwrap_or_else(|_| unreachable!("a code each"));
+            Ok(Some(SplitCode { split, partial, sequence }))
+        });
+        made.as_ref().map(Option::as_ref).map_err(Clone::clone)
     }
 
     pub fn program(&self) -> &Program {

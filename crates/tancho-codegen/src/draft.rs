@@ -244,7 +244,7 @@ impl Draft {
                 groups.push(inner.pop().unwrap_or_default());
                 Ok(groups)
             }
-            Form::Column => {
+            Form::Column | Form::Sequence => {
                 let mut groups = self.merge(&of_role(Role::Outer));
                 let mut reduced = self.merge(&of_role(Role::Reduced));
                 let mut inner = self.merge(&of_role(Role::Inner));

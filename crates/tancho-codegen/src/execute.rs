@@ -12,7 +12,9 @@ use tancho_kernels::{Matrix, Problem, Rhs};
 use tancho_tensor::{Allocation, Buffer};
 
 use crate::plan::Plan;
-use crate::step::{Base, Epilogue, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step};
+use crate::step::{
+    Base, Epilogue, FoldStep, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step,
+};
 
 /// Runs the tiles of a step, on one thread or on several.
 pub trait Workers {
@@ -89,6 +91,7 @@ impl Plan {
         for step in &self.steps {
             match step {
                 Step::Loop(step) => run_loop(step, &bases, workers),
+                Step::Fold(step) => run_fold(step, &bases, workers),
                 Step::Pack(step) => run_pack(step, &bases, workers),
                 Step::Product(step) => run_product(step, &bases, workers),
             }
@@ -122,6 +125,32 @@ fn run_loop(step: &LoopStep, bases: &Bases<'_>, workers: &impl Workers) {
     }
 }
 
+fn run_fold(step: &FoldStep, bases: &Bases<'_>, workers: &impl Workers) {
+    let pointers = SharedPointers(bases.resolve_all(&step.kernel.pointers));
+    let task = |tile: usize, worker: usize| {
+        let first = tile as i64 * step.blocks_per_tile;
+        let mut arguments: SmallVec<[i64; 16]> = SmallVec::from_slice(&step.kernel.arguments);
+        for number in first..(first + step.blocks_per_tile).min(step.blocks) {
+            let advanced = pointers.all().iter().zip(&step.advances);
+            let pointers: SmallVec<[*mut u8; 8]> = advanced
+                .map(|(pointer, &advance)| pointer.wrapping_offset(advance.wrapping_mul(number as isize)))
+                .collect();
+            let length = step.block.min(step.reduced - number * step.block);
+            arguments[step.reduced_argument] = length;
+            let inner_end = step.inner.unwrap_or(length);
+            let scratch = bases.scratch_of(worker);
+            // SAFETY: as in `run_loop`; the block lies within the folded dimension, and each has results of its own.
+            unsafe {
+                (step.kernel.function)(pointers.as_ptr(), arguments.as_ptr(), scratch, 0, step.rows, 0, inner_end);
+            }
+        }
+    };
+    match step.tiles {
+        1 => task(0, 0),
+        tiles => workers.run(tiles, &task),
+    }
+}
+
 struct SharedPointers(SmallVec<[*mut u8; 8]>);
 
 // SAFETY: the table is only read, and what it points to is governed as `Bases` says.
@@ -130,6 +159,10 @@ unsafe impl Sync for SharedPointers {}
 impl SharedPointers {
     fn as_ptr(&self) -> *const *mut u8 {
         self.0.as_ptr()
+    }
+
+    fn all(&self) -> &[*mut u8] {
+        &self.0
     }
 }
 

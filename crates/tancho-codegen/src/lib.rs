@@ -19,6 +19,8 @@ pub mod emit;
 pub mod code;
 mod compiled;
 mod plan;
+mod split;
+mod plan_fold;
 mod donate;
 mod step;
 mod execute;

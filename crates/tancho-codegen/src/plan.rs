@@ -15,6 +15,7 @@ use tancho_kernels::{ElementType, Isa, Matmul};
 use tancho_tensor::{ALIGNMENT, AllocError, Allocation, Array, Buffer, DType, Shape};
 
 use crate::compiled::Compiled;
+use crate::emit::EmitError;
 use crate::kernel::{AccessMap, Form};
 use crate::program::{BufferId, Launch, LoopLaunch, MatrixView, Memory, Operand, ProductLaunch, ProductOutput};
 use crate::step::{
@@ -30,6 +31,9 @@ pub enum PlanError {
     TooLarge(Shape),
     #[error(transparent)]
     Alloc(#[from] AllocError),
+    /// The code of a reduction that is split over its blocks is made when a plan first wants it.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
 }
 
 /// Steps over memory of known sizes.
@@ -119,18 +123,18 @@ impl Compiled {
     }
 }
 
-struct Planner<'c> {
-    compiled: &'c Arc<Compiled>,
+pub(crate) struct Planner<'c> {
+    pub(crate) compiled: &'c Arc<Compiled>,
     bindings: &'c Bindings,
     shapes: Vec<Shape>,
     /// The place of each buffer, where it has one by now.
     places: Vec<Option<Pointer>>,
     /// The last launch that uses each buffer.
     last_use: Vec<usize>,
-    arena: Arena,
+    pub(crate) arena: Arena,
     placements: Vec<(BufferId, usize, usize)>,
-    steps: Vec<Step>,
-    scratch_bytes: usize,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) scratch_bytes: usize,
     packed: Vec<Buffer>,
 }
 
@@ -235,6 +239,10 @@ impl<'c> Planner<'c> {
         }
         let work = (kernel.body.len() as i64).max(4).saturating_mul(steps.max(1));
         let tiles = Tiles::of_loop(kernel.form, rows, inner, work);
+        let work_of_result = if kernel.form == Form::Row { work.saturating_mul(inner) } else { work };
+        if self.plan_fold(index, launch, &bound, tiles, work_of_result)? {
+            return Ok(());
+        }
         let scratch = kernel.scratch_bytes(tiles.inner_per_tile.max(0) as usize);
         self.scratch_bytes = self.scratch_bytes.max(scratch.next_multiple_of(ALIGNMENT));
         self.steps.push(Step::Loop(LoopStep { kernel: bound, tiles }));
@@ -437,14 +445,14 @@ struct Reserved {
 
 /// Gaps in one piece of memory, by offset; lowest first.
 #[derive(Default)]
-struct Arena {
+pub(crate) struct Arena {
     /// Disjoint and not adjacent, sorted: (offset, bytes).
     gaps: Vec<(usize, usize)>,
     high: usize,
 }
 
 impl Arena {
-    fn take(&mut self, bytes: usize) -> usize {
+    pub(crate) fn take(&mut self, bytes: usize) -> usize {
         let bytes = bytes.max(1).next_multiple_of(ALIGNMENT);
         if let Some(index) = self.gaps.iter().position(|&(_, size)| size >= bytes) {
             let (offset, size) = self.gaps[index];
@@ -467,7 +475,7 @@ impl Arena {
         self.high - bytes
     }
 
-    fn give_back(&mut self, offset: usize, bytes: usize) {
+    pub(crate) fn give_back(&mut self, offset: usize, bytes: usize) {
         let bytes = bytes.max(1).next_multiple_of(ALIGNMENT);
         let index = self.gaps.partition_point(|&(start, _)| start < offset);
         self.gaps.insert(index, (offset, bytes));

@@ -47,6 +47,7 @@ impl Pointer {
 
 pub(crate) enum Step {
     Loop(LoopStep),
+    Fold(FoldStep),
     Pack(PackStep),
     Product(ProductStep),
 }
@@ -55,6 +56,7 @@ impl Step {
     pub fn name(&self) -> &'static str {
         match self {
             Step::Loop(_) => "launch",
+            Step::Fold(_) => "blocks of a reduction",
             Step::Pack(_) => "pack",
             Step::Product(_) => "product",
         }
@@ -64,6 +66,7 @@ impl Step {
     pub fn tiles(&self) -> usize {
         match self {
             Step::Loop(step) => step.tiles.count,
+            Step::Fold(step) => step.tiles,
             Step::Pack(step) => step.tiles,
             Step::Product(step) => step.tiles,
         }
@@ -83,6 +86,24 @@ pub(crate) struct LoopStep {
     pub tiles: Tiles,
 }
 
+/// A kernel that is called for each block of the dimension that it folds.
+pub(crate) struct FoldStep {
+    pub kernel: BoundKernel,
+    pub rows: i64,
+    /// The inner points of a column kernel; a row kernel folds the inner dimension itself.
+    pub inner: Option<i64>,
+    /// Where the size of the folded dimension stands among the arguments.
+    pub reduced_argument: usize,
+    /// The size of the folded dimension, and of its blocks, and their number.
+    pub reduced: i64,
+    pub block: i64,
+    pub blocks: i64,
+    pub blocks_per_tile: i64,
+    /// The bytes from one block to the next, for each access.
+    pub advances: Box<[isize]>,
+    pub tiles: usize,
+}
+
 /// How the rows and the inner dimension of a kernel are cut into tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tiles {
@@ -96,7 +117,7 @@ pub(crate) struct Tiles {
 }
 
 /// About the instructions times points of a tile: what is worth handing to another thread.
-const TILE_WORK: i64 = 1 << 17;
+pub(crate) const TILE_WORK: i64 = 1 << 17;
 const MAX_TILES: i64 = 256;
 /// The inner points that a tile of a column kernel has at most, so that its accumulators stay in the first cache.
 const COLUMN_INNER: i64 = 1024;
@@ -113,10 +134,10 @@ impl Tiles {
         let row_tiles = ceil_div(rows, rows_per_tile);
         let inner_per_tile = match form {
             Form::Row => inner,
-            Form::Map | Form::Column => {
+            Form::Map | Form::Column | Form::Sequence => {
                 let across = ceil_div(wanted, row_tiles);
                 let share = (ceil_div(ceil_div(inner, across), INNER_GRAIN) * INNER_GRAIN).min(inner);
-                if form == Form::Column { share.min(COLUMN_INNER) } else { share }
+                if form.is_column() { share.min(COLUMN_INNER) } else { share }
             }
         };
         let across = if inner_per_tile > 0 { ceil_div(inner, inner_per_tile) } else { 1 };

@@ -3,7 +3,7 @@
 //! The inner dimension is cut into tiles whose partial results stay in the first cache. For each tile the reduced dimension
 //! is walked in blocks, a few steps at a time: the partial results of the block are loaded, take in the elements of those
 //! steps in order, and are written back. The first block's partial results are the totals; those of a later one are taken
-//! into the totals at its end. Then come the stores.
+//! into the totals at its end. Then come the stores. A sequence is one block.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -15,10 +15,13 @@ use super::emitter::{ByteStride, Emitter, Env};
 use super::fold::{Fold, Partial, identity};
 use super::group::Group;
 use super::scratch::{COLUMN_TILE, ColumnPlaces};
-use crate::kernel::{AccessMap, Instruction, Kernel, Scalar};
+use crate::kernel::{AccessMap, Form, Instruction, Kernel, Scalar};
 
 /// The steps of the reduced dimension that are taken in at a time.
 const STEPS: usize = 4;
+
+/// More steps than any dimension has: the block of a sequence.
+const ENDLESS: i64 = 1 << 62;
 
 /// What one pass over the reduced dimension does.
 struct Pass {
@@ -161,14 +164,15 @@ impl Emitter<'_, '_> {
         let one = self.integer(1);
         let end = self.builder.ins().smax(size, one);
         let n_steps = if super::weight(self.kernel, &self.places) > super::SHORT { 1 } else { STEPS };
-        self.for_loop(zero, end, COLUMN_BLOCK as i64, &[], |emitter, block, _| {
+        let block_steps = if self.kernel.form == Form::Sequence { ENDLESS } else { COLUMN_BLOCK as i64 };
+        self.for_loop(zero, end, block_steps, &[], |emitter, block, _| {
             let is_later = emitter.builder.ins().icmp_imm_s(IntCC::NotEqual, block, 0);
             let mut partials = Vec::new();
             for (&total, &block) in totals.iter().zip(&blocks) {
                 partials.push([0, 1].map(|part| emitter.builder.ins().select(is_later, block[part], total[part])));
             }
             emitter.begin_partials(pass, &partials, tile);
-            let block_end = emitter.builder.ins().iadd_imm_s(block, COLUMN_BLOCK as i64);
+            let block_end = emitter.builder.ins().iadd_imm_s(block, block_steps);
             let block_end = emitter.builder.ins().smin(block_end, size);
             let middle = emitter.whole_groups(block, block_end, n_steps);
             let loops = [(block, middle, n_steps), (middle, block_end, 1)];

@@ -92,7 +92,7 @@ pub(crate) fn build_function(
     match kernel.form {
         Form::Map => emitter.emit_map(lanes),
         Form::Row => emitter.emit_row(lanes),
-        Form::Column => emitter.emit_column(lanes)?,
+        Form::Column | Form::Sequence => emitter.emit_column(lanes)?,
     }
     emitter.builder.ins().return_(&[]);
     emitter.builder.seal_all_blocks();

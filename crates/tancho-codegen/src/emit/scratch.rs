@@ -25,7 +25,7 @@ impl Kernel {
                 .kept_rows()
                 .map(|(_, dtype)| align(inner_len.saturating_mul(dtype.size())))
                 .fold(0, usize::saturating_add),
-            Form::Column => self.column_places().1,
+            Form::Column | Form::Sequence => self.column_places().1,
         }
     }
 

@@ -281,6 +281,30 @@ impl Body {
 }
 
 impl Instruction {
+    /// The instruction with other values in the place of those that it reads.
+    pub fn with_operands(self, of: impl Fn(Scalar) -> Scalar) -> Instruction {
+        match self {
+            Instruction::Constant(_)
+            | Instruction::Load(_)
+            | Instruction::Reduced(_)
+            | Instruction::Index(_)
+            | Instruction::Size(_) => self,
+            Instruction::Unary(operation, x) => Instruction::Unary(operation, of(x)),
+            Instruction::Binary(operation, x, y) => Instruction::Binary(operation, of(x), of(y)),
+            Instruction::Fma(x, y, z) => Instruction::Fma(of(x), of(y), of(z)),
+            Instruction::Compare(comparison, x, y) => Instruction::Compare(comparison, of(x), of(y)),
+            Instruction::Select(x, y, z) => Instruction::Select(of(x), of(y), of(z)),
+            Instruction::Convert(x) => Instruction::Convert(of(x)),
+            Instruction::Bitcast(x) => Instruction::Bitcast(of(x)),
+            Instruction::Call { function, arguments: [x, y], condition, otherwise } => Instruction::Call {
+                function,
+                arguments: [of(x), of(y)],
+                condition: of(condition),
+                otherwise: of(otherwise),
+            },
+        }
+    }
+
     /// The values that the instruction reads.
     pub fn operands(&self) -> impl Iterator<Item = Scalar> {
         let operands: [Option<Scalar>; 4] = match *self {

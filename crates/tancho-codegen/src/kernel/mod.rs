@@ -5,12 +5,14 @@
 //! baked in is the body, the number of dimensions, and which strides are 0 or 1. So a kernel prints the same text for all
 //! shapes, and that text is the key under which its machine code is cached.
 //!
-//! A kernel has one of three forms, after its dimensions:
+//! A kernel has one of four forms, after its dimensions:
 //!
 //! - `map`: outer dimensions and an inner one; the body is evaluated at each point and stored.
 //! - `row`: the inner dimension is folded by reductions, in *stages*: first what needs no result of a reduction, then what
 //!   needs the first ones, and so on; a value may be stored per point or per row. Softmax is one such kernel of three stages.
 //! - `column`: a dimension between the outer ones and the inner one is folded; then come stores per point.
+//! - `sequence`: a column kernel that folds in one block however long the dimension is: it takes together the results of
+//!   blocks that were computed apart.
 //!
 //! The reading order is [`body`], this file, the text form (`text`), and the evaluator that the tests compare emitters with.
 
@@ -49,6 +51,14 @@ pub enum Form {
     Map,
     Row,
     Column,
+    Sequence,
+}
+
+impl Form {
+    /// Whether a dimension between the outer ones and the inner one is folded.
+    pub fn is_column(self) -> bool {
+        matches!(self, Form::Column | Form::Sequence)
+    }
 }
 
 /// An affine map from the dimensions to the elements of a buffer.
@@ -101,7 +111,7 @@ impl Kernel {
     pub fn rank(&self) -> usize {
         match self.form {
             Form::Map | Form::Row => self.outer + 1,
-            Form::Column => self.outer + 2,
+            Form::Column | Form::Sequence => self.outer + 2,
         }
     }
 
@@ -131,15 +141,15 @@ impl Kernel {
                 Instruction::Load(load) => {
                     let access = &self.loads[load as usize];
                     place.per_point = access.moves_along(self.inner());
-                    place.per_step = self.form == Form::Column && access.moves_along(self.outer);
+                    place.per_step = self.form.is_column() && access.moves_along(self.outer);
                 }
                 Instruction::Index(dimension) => {
                     place.per_point = dimension as usize == self.inner();
-                    place.per_step = self.form == Form::Column && dimension as usize == self.outer;
+                    place.per_step = self.form.is_column() && dimension as usize == self.outer;
                 }
                 Instruction::Reduced(reduction) => {
                     let operand = places[self.reductions[reduction as usize].value.index()];
-                    place.per_point = self.form == Form::Column;
+                    place.per_point = self.form.is_column();
                     place.stage = operand.stage + 1;
                 }
                 _ => {}

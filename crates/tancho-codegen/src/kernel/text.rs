@@ -22,13 +22,14 @@ use tancho_tensor::DType;
 use super::{Access, AccessMap, Binary, Form, Instruction, Kernel, LaneFunction, Stride, Unary};
 
 impl Form {
-    pub const ALL: [Form; 3] = [Form::Map, Form::Row, Form::Column];
+    pub const ALL: [Form; 4] = [Form::Map, Form::Row, Form::Column, Form::Sequence];
 
     pub fn name(self) -> &'static str {
         match self {
             Form::Map => "map",
             Form::Row => "row",
             Form::Column => "column",
+            Form::Sequence => "sequence",
         }
     }
 }

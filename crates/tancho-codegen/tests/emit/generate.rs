@@ -243,7 +243,7 @@ fn strides_for(random: &mut Random, kinds: &[Stride], sizes: &[i64]) -> Vec<i64>
 /// A kernel of a form with loads, and a draft of its body.
 fn begin<'a>(random: &'a mut Random, form: Form, sizes: &[i64], n_sizes: usize) -> (Kernel, Draft<'a>) {
     let rank = sizes.len();
-    let outer = if form == Form::Column { rank - 2 } else { rank - 1 };
+    let outer = if form.is_column() { rank - 2 } else { rank - 1 };
     let n_loads = 1 + random.below(3) as usize;
     // Few dtypes at a time: conversions join them.
     let dtypes = [random.pick(&DType::ALL), random.pick(&[DType::F32, DType::F64, DType::I32])];
@@ -403,7 +403,8 @@ pub fn random_column(random: &mut Random) -> Case {
     }
     sizes.extend([reduced, inner]);
     let rank = sizes.len();
-    let (mut kernel, mut draft) = begin(random, Form::Column, &sizes, 1);
+    let form = random.pick(&[Form::Column, Form::Column, Form::Sequence]);
+    let (mut kernel, mut draft) = begin(random, form, &sizes, 1);
     for _ in 0..1 + draft.random.below(2) {
         let n_instructions = draft.random.below(8) as usize;
         draft.grow(n_instructions);

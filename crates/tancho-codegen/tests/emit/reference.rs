@@ -219,7 +219,7 @@ impl Case {
             match self.kernel.form {
                 Form::Map => self.execute_map(&outer),
                 Form::Row => self.execute_row(&outer, &places),
-                Form::Column => {
+                Form::Column | Form::Sequence => {
                     for inner in 0..self.inner_size() {
                         self.execute_column(&outer, inner, &places);
                     }
@@ -267,7 +267,7 @@ impl Case {
             for (index, reduction) in self.kernel.reductions.iter().enumerate() {
                 if places[reduction.value.index()].stage == stage {
                     let dtype = self.kernel.body.dtype(reduction.value);
-                    reduced[index] = fold(reduction.kind, dtype, &columns[index], self.kernel.form == Form::Row);
+                    reduced[index] = fold(reduction.kind, dtype, &columns[index], self.kernel.form);
                 }
             }
         }
@@ -337,7 +337,7 @@ fn is_nan(dtype: DType, bytes: &[u8]) -> bool {
 }
 
 /// Folds elements in the documented order.
-fn fold(kind: ReduceKind, dtype: DType, elements: &[u64], is_row: bool) -> u64 {
+fn fold(kind: ReduceKind, dtype: DType, elements: &[u64], form: Form) -> u64 {
     let operation = match kind {
         ReduceKind::Sum => Binary::Add,
         ReduceKind::Product => Binary::Multiply,
@@ -359,8 +359,13 @@ fn fold(kind: ReduceKind, dtype: DType, elements: &[u64], is_row: bool) -> u64 {
     };
     let identity = tancho_codegen::emit::identity(kind, dtype);
     let mut total = None;
-    for block in elements.chunks(if is_row { ROW_BLOCK } else { COLUMN_BLOCK }) {
-        let folded = if is_row {
+    let block = match form {
+        Form::Row => ROW_BLOCK,
+        Form::Sequence => usize::MAX,
+        Form::Map | Form::Column => COLUMN_BLOCK,
+    };
+    for block in elements.chunks(block) {
+        let folded = if form == Form::Row {
             let mut lanes = [identity; LANES];
             for (index, &element) in block.iter().enumerate() {
                 lanes[index % LANES] = combine(lanes[index % LANES], element);
