@@ -17,6 +17,7 @@ use tancho_tensor::{ALIGNMENT, AllocError, Allocation, Array, Buffer, DType, Sha
 use crate::compiled::Compiled;
 use crate::emit::EmitError;
 use crate::kernel::{AccessMap, Form};
+use crate::plan_fold::ENOUGH_TILES;
 use crate::program::{BufferId, Launch, LoopLaunch, MatrixView, Memory, Operand, ProductLaunch, ProductOutput};
 use crate::step::{
     BoundKernel, Epilogue, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step, Tiles,
@@ -243,6 +244,7 @@ impl<'c> Planner<'c> {
         if self.plan_fold(index, launch, &bound, tiles, work_of_result)? {
             return Ok(());
         }
+        let tiles = if tiles.count < ENOUGH_TILES { Tiles::narrow(kernel.form, rows, inner, work) } else { tiles };
         let scratch = kernel.scratch_bytes(tiles.inner_per_tile.max(0) as usize);
         self.scratch_bytes = self.scratch_bytes.max(scratch.next_multiple_of(ALIGNMENT));
         self.steps.push(Step::Loop(LoopStep { kernel: bound, tiles }));

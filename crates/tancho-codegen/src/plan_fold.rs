@@ -9,7 +9,7 @@ use crate::step::{BoundKernel, FoldStep, LoopStep, Pointer, Step, TILE_WORK, Til
 use tancho_tensor::ALIGNMENT;
 
 /// With so many tiles a kernel needs no splitting.
-const ENOUGH_TILES: usize = 8;
+pub(crate) const ENOUGH_TILES: usize = 8;
 
 impl Planner<'_> {
     /// Plans a launch as a split reduction where that is worth it; `false` where it is not, and nothing was planned.

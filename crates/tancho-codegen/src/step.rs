@@ -126,7 +126,19 @@ const INNER_GRAIN: i64 = 64;
 
 impl Tiles {
     /// The tiles of a kernel by its sizes; `work` is about what a point costs, in instructions.
+    ///
+    /// The tiles of a column kernel are wide, so that each step reads a long run of memory.
     pub fn of_loop(form: Form, rows: i64, inner: i64, work: i64) -> Self {
+        let grain = if form.is_column() { COLUMN_INNER } else { INNER_GRAIN };
+        Tiles::with_grain(form, rows, inner, work, grain)
+    }
+
+    /// As [`Tiles::of_loop`], with narrow tiles in a column kernel too: for one that has few wide ones.
+    pub fn narrow(form: Form, rows: i64, inner: i64, work: i64) -> Self {
+        Tiles::with_grain(form, rows, inner, work, INNER_GRAIN)
+    }
+
+    fn with_grain(form: Form, rows: i64, inner: i64, work: i64, grain: i64) -> Self {
         let total = rows.saturating_mul(inner.max(1)).saturating_mul(work);
         let wanted = (total / TILE_WORK).clamp(1, MAX_TILES);
         let row_tiles = wanted.min(rows);
@@ -136,7 +148,7 @@ impl Tiles {
             Form::Row => inner,
             Form::Map | Form::Column | Form::Sequence => {
                 let across = ceil_div(wanted, row_tiles);
-                let share = (ceil_div(ceil_div(inner, across), INNER_GRAIN) * INNER_GRAIN).min(inner);
+                let share = (ceil_div(ceil_div(inner, across), grain) * grain).min(inner);
                 if form.is_column() { share.min(COLUMN_INNER) } else { share }
             }
         };
@@ -235,17 +247,21 @@ mod tests {
     fn tiles_cover_each_point_once() {
         for form in [Form::Map, Form::Row, Form::Column] {
             for (rows, inner) in [(1, 1), (1, 16 << 20), (3, 1000), (4096, 1024), (17, 100_003), (1 << 20, 3), (5, 0)] {
-                let tiles = Tiles::of_loop(form, rows, inner, 6);
-                let area: i64 = (0..tiles.count)
-                    .map(|number| {
-                        let [row_begin, row_end, inner_begin, inner_end] = tiles.tile(number);
-                        assert!(
-                            row_begin < row_end && row_end <= rows && inner_begin <= inner_end && inner_end <= inner
-                        );
-                        (row_end - row_begin) * (inner_end - inner_begin)
-                    })
-                    .sum();
-                assert_eq!(area, rows * inner, "{form:?} {rows} x {inner}");
+                for tiles in [Tiles::of_loop(form, rows, inner, 6), Tiles::narrow(form, rows, inner, 6)] {
+                    let area: i64 = (0..tiles.count)
+                        .map(|number| {
+                            let [row_begin, row_end, inner_begin, inner_end] = tiles.tile(number);
+                            assert!(
+                                row_begin < row_end
+                                    && row_end <= rows
+                                    && inner_begin <= inner_end
+                                    && inner_end <= inner
+                            );
+                            (row_end - row_begin) * (inner_end - inner_begin)
+                        })
+                        .sum();
+                    assert_eq!(area, rows * inner, "{form:?} {rows} x {inner}");
+                }
             }
         }
     }
