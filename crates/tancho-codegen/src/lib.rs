@@ -18,6 +18,7 @@ pub mod graphviz;
 pub mod emit;
 pub mod code;
 mod compiled;
+mod arena;
 mod plan;
 mod split;
 mod plan_fold;
