@@ -18,7 +18,7 @@ use cranelift_codegen::{Context, control::ControlPlane};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, ModuleError, default_libcall_names};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::emit::{self, EmitError, KernelFunction};
 use crate::kernel::Kernel;
@@ -90,12 +90,9 @@ impl Code {
 pub fn compile(kernels: &[Arc<Kernel>]) -> Result<Vec<Arc<Code>>, EmitError> {
     let texts: Vec<Arc<str>> = kernels.iter().map(|kernel| kernel.to_string().into()).collect();
     let mut codes = cache().find(&texts);
-    let mut missing: Vec<usize> = Vec::new();
-    for index in 0..kernels.len() {
-        if codes[index].is_none() && !missing.iter().any(|&other| texts[other] == texts[index]) {
-            missing.push(index);
-        }
-    }
+    let mut seen: FxHashSet<&str> = FxHashSet::default();
+    let missing: Vec<usize> =
+        (0..kernels.len()).filter(|&index| codes[index].is_none() && seen.insert(&texts[index])).collect();
     if !missing.is_empty() {
         let batch: Vec<(Arc<Kernel>, Arc<str>)> =
             missing.iter().map(|&index| (kernels[index].clone(), texts[index].clone())).collect();

@@ -218,16 +218,7 @@ impl Draft {
         let of_role =
             |role: Role| -> Vec<usize> { (0..self.dims.len()).filter(|&old| self.dims[old].1 == role).collect() };
         match form {
-            Form::Map if self.has_tile() => {
-                let mut groups = self.merge(&of_role(Role::Outer));
-                let mut inner = self.merge(&of_role(Role::Inner));
-                if inner.len() > 1 {
-                    return Err(NotMerged);
-                }
-                groups.push(inner.pop().unwrap_or_default());
-                Ok(groups)
-            }
-            Form::Map => {
+            Form::Map if !self.has_tile() => {
                 let all: Vec<usize> = (0..self.dims.len()).collect();
                 let mut groups = self.merge(&all);
                 if groups.is_empty() {
@@ -235,7 +226,7 @@ impl Draft {
                 }
                 Ok(groups)
             }
-            Form::Row => {
+            Form::Map | Form::Row => {
                 let mut groups = self.merge(&of_role(Role::Outer));
                 let mut inner = self.merge(&of_role(Role::Inner));
                 if inner.len() > 1 {

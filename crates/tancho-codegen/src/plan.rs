@@ -132,7 +132,7 @@ pub(crate) struct Planner<'c> {
     /// The place of each buffer, where it has one by now.
     places: Vec<Option<Pointer>>,
     /// The last launch that uses each buffer.
-    last_use: Vec<usize>,
+    last_used_by: Vec<Vec<BufferId>>,
     pub(crate) arena: Arena,
     placements: Vec<(BufferId, usize, usize)>,
     pub(crate) steps: Vec<Step>,
@@ -155,16 +155,22 @@ impl<'c> Planner<'c> {
                 Memory::Temporary => None,
             });
         }
-        let mut last_use = vec![0; program.buffers.len()];
+        let mut last_use = vec![None; program.buffers.len()];
         for (index, launch) in program.launches.iter().enumerate() {
-            launch.reads().into_iter().chain(launch.writes()).for_each(|buffer| last_use[buffer.index()] = index);
+            launch.reads().into_iter().chain(launch.writes()).for_each(|buffer| last_use[buffer.index()] = Some(index));
+        }
+        let mut last_used_by = vec![Vec::new(); program.launches.len()];
+        for (buffer, (info, last)) in program.buffers.iter().zip(last_use).enumerate() {
+            if let (Memory::Temporary, Some(last)) = (&info.memory, last) {
+                last_used_by[last].push(BufferId(buffer as u32));
+            }
         }
         Ok(Planner {
             compiled,
             bindings,
             shapes,
             places,
-            last_use,
+            last_used_by,
             arena: Arena::default(),
             placements: Vec::new(),
             steps: Vec::with_capacity(program.launches.len()),
@@ -198,12 +204,9 @@ impl<'c> Planner<'c> {
     }
 
     fn free_temporaries(&mut self, index: usize) {
-        for (buffer, info) in self.compiled.program.buffers.iter().enumerate() {
-            if matches!(info.memory, Memory::Temporary)
-                && self.last_use[buffer] == index
-                && let Some(place) = self.places[buffer]
-            {
-                self.arena.give_back(place.offset as usize, self.bytes_of(BufferId(buffer as u32)));
+        for buffer in std::mem::take(&mut self.last_used_by[index]) {
+            if let Some(place) = self.places[buffer.index()] {
+                self.arena.give_back(place.offset as usize, self.bytes_of(buffer));
             }
         }
     }

@@ -9,11 +9,11 @@ use crate::kernel::Form;
 /// A place in memory relative to a base that a run supplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pointer {
-    /// An index into the run's table of bases: null, the arena, the arguments, the outputs.
     pub base: Base,
     pub offset: isize,
 }
 
+/// What a run supplies the address of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Base {
     /// The offset is an address.

@@ -158,22 +158,6 @@ fn a_product_over_nothing_is_zero_and_still_has_its_epilogue() {
 }
 
 #[test]
-fn a_new_size_needs_no_new_code() {
-    let text = "func @f(%x: f32[?n, ?m]) -> f32[?n] {
-        %0 = exponential %x : f32[?n, ?m]
-        %1 = reduce_sum %0, axes=[1] : f32[?n]
-        return %1 }";
-    let executable = compile(text, true);
-    let compiled = executable.dump(Stage::Asm);
-    for (rows, columns) in [(1, 1), (3, 17), (0, 5), (5, 0), (100, 1000)] {
-        let x = f32s(&[rows, columns], &vec![0.0; rows * columns]);
-        let results = executable.call(&mut [Argument::Lend(&x)]).unwrap();
-        assert_eq!(results[0].elements::<f32>().unwrap(), vec![columns as f32; rows]);
-    }
-    assert_eq!(executable.dump(Stage::Asm), compiled);
-}
-
-#[test]
 fn what_does_not_fit_is_one_clear_error() {
     let text = "func @f(%x: f32[?n], %y: f32[?m]) -> f32[?n] {
         %0 = add %x, %y : f32[?n]    loc(\"model.rs\":7:9)
