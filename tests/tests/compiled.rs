@@ -8,7 +8,7 @@ use tancho_codegen::math::error_bound;
 use tancho_interp::interpret;
 use tancho_ir::{Graph, Op};
 use tancho_runtime::{Argument, CompileOptions, Executable, Results, Stage, set_threads};
-use tancho_tensor::{Array, DType};
+use tancho_tensor::{Array, DType, bf16, f16};
 use tancho_testing::random::{RandomOptions, random_graph};
 use tancho_testing::samples::{Sample, samples};
 use tancho_testing::values::{Flavour, arrays};
@@ -34,21 +34,20 @@ fn distance(found: &Array, expected: &Array) -> f64 {
     if found.dtype() != expected.dtype() || found.shape() != expected.shape() {
         return f64::INFINITY;
     }
+    macro_rules! floats {
+        ($T:ty) => {{
+            let (found, expected) = (found.elements::<$T>().unwrap(), expected.elements::<$T>().unwrap());
+            worst(&mut found.iter().zip(expected).map(|(x, y)| {
+                let order = |v: &$T| ordered(v.to_bits().into(), 1 << (8 * size_of::<$T>() - 1));
+                (order(x), order(y), x.to_bits() == y.to_bits() || (x.is_nan() && y.is_nan()))
+            }))
+        }};
+    }
     match found.dtype() {
-        DType::F32 => {
-            let (found, expected) = (found.elements::<f32>().unwrap(), expected.elements::<f32>().unwrap());
-            worst(&mut found.iter().zip(expected).map(|(x, y)| {
-                let order = |v: &f32| ordered(u64::from(v.to_bits()), 1 << 31);
-                (order(x), order(y), x.to_bits() == y.to_bits() || (x.is_nan() && y.is_nan()))
-            }))
-        }
-        DType::F64 => {
-            let (found, expected) = (found.elements::<f64>().unwrap(), expected.elements::<f64>().unwrap());
-            worst(&mut found.iter().zip(expected).map(|(x, y)| {
-                let order = |v: &f64| ordered(v.to_bits(), 1 << 63);
-                (order(x), order(y), x.to_bits() == y.to_bits() || (x.is_nan() && y.is_nan()))
-            }))
-        }
+        DType::F16 => floats!(f16),
+        DType::BF16 => floats!(bf16),
+        DType::F32 => floats!(f32),
+        DType::F64 => floats!(f64),
         _ if found.same_bits(expected) => 0.0,
         _ => f64::INFINITY,
     }

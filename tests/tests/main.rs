@@ -1,6 +1,7 @@
 //! The tests of the whole, a module for each subject.
 
 mod compiled;
+mod halves;
 mod crates;
 mod filetests;
 mod samples;

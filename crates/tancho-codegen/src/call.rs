@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use tancho_tensor::{AllocError, Allocation, Array, Buffer};
 
 use crate::execute::Workers;
+use crate::host::HostError;
 use crate::plan::{Plan, ResultSource};
 
 /// An argument that is lent, or given away so that its memory may be reused for a result.
@@ -27,6 +28,21 @@ impl Argument<'_> {
     }
 }
 
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Alloc(#[from] AllocError),
+    #[error(transparent)]
+    Host(Box<HostError>),
+}
+
+impl From<HostError> for RunError {
+    fn from(error: HostError) -> Self {
+        RunError::Host(Box::new(error))
+    }
+}
+
 /// What a call gives, one array for each result of the graph.
 pub type Results = SmallVec<[Array; 1]>;
 
@@ -34,11 +50,11 @@ impl Plan {
     /// Runs the plan on arrays of the dtypes and shapes that it was made for.
     ///
     /// # Errors
-    /// Memory is short; the arguments that were given are gone all the same.
+    /// Memory is short, or a function of the host fails; the arguments that were given are gone all the same.
     ///
     /// # Panics
     /// The arguments have other dtypes or numbers of elements than the plan was made for, or were taken before.
-    pub fn call(&self, arguments: &mut [Argument<'_>], workers: &impl Workers) -> Result<Results, AllocError> {
+    pub fn call(&self, arguments: &mut [Argument<'_>], workers: &impl Workers) -> Result<Results, RunError> {
         assert_eq!(arguments.len(), self.parameters.len(), "a plan takes an array for each parameter");
         let mut pointers: SmallVec<[*const u8; 8]> = SmallVec::new();
         for (argument, &(dtype, bytes)) in arguments.iter().zip(&self.parameters) {
@@ -73,7 +89,7 @@ impl Plan {
         let arena_pointer = arena.as_ref().map_or(std::ptr::null_mut(), Allocation::as_ptr);
         // SAFETY: the arguments were just checked against the plan, and stay borrowed or owned here; the outputs and the arena
         // were allocated for it and are not shared; an output has an argument's memory only for a pair of `donations`.
-        unsafe { self.run(&pointers, &output_pointers, arena_pointer, workers) };
+        unsafe { self.run(&pointers, &output_pointers, arena_pointer, workers) }?;
         // SAFETY: the steps of a plan write every element of every output.
         let outputs: SmallVec<[Buffer; 2]> =
             memory.into_iter().map(|allocation| unsafe { allocation.freeze() }).collect();

@@ -22,13 +22,43 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::emit::{self, EmitError, KernelFunction};
 use crate::kernel::Kernel;
+use crate::procedure::Procedure;
 
 /// The most codes that the cache keeps, if nobody else holds more.
 const CACHE_CAPACITY: usize = 4096;
 
-/// The machine code of a kernel.
+/// What machine code is made of.
+#[derive(Clone, Debug)]
+pub enum Source {
+    Kernel(Arc<Kernel>),
+    Procedure(Arc<Procedure>),
+}
+
+impl From<Arc<Kernel>> for Source {
+    fn from(kernel: Arc<Kernel>) -> Self {
+        Source::Kernel(kernel)
+    }
+}
+
+impl From<Arc<Procedure>> for Source {
+    fn from(procedure: Arc<Procedure>) -> Self {
+        Source::Procedure(procedure)
+    }
+}
+
+/// The text, which is the key of the code.
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::Kernel(kernel) => kernel.fmt(f),
+            Source::Procedure(procedure) => procedure.fmt(f),
+        }
+    }
+}
+
+/// The machine code of a kernel or a procedure.
 pub struct Code {
-    kernel: Arc<Kernel>,
+    source: Source,
     text: Arc<str>,
     function: KernelFunction,
     /// Where the function lies; held, not used.
@@ -59,8 +89,12 @@ impl Code {
         self.function
     }
 
-    pub fn kernel(&self) -> &Arc<Kernel> {
-        &self.kernel
+    /// The kernel, where it is one's code.
+    pub fn kernel(&self) -> Option<&Arc<Kernel>> {
+        match &self.source {
+            Source::Kernel(kernel) => Some(kernel),
+            Source::Procedure(_) => None,
+        }
     }
 
     /// The kernel's text.
@@ -71,7 +105,7 @@ impl Code {
     /// The kernel in Cranelift IR, written anew.
     pub fn clif(&self) -> String {
         let mut context = Context::new();
-        match isa().and_then(|isa| build(&self.kernel, &mut context, &mut FunctionBuilderContext::new(), isa)) {
+        match isa().and_then(|isa| build(&self.source, &mut context, &mut FunctionBuilderContext::new(), isa)) {
             Ok(()) => context.func.display().to_string(),
             Err(error) => error.to_string(),
         }
@@ -79,23 +113,24 @@ impl Code {
 
     /// The machine code as text, compiled anew.
     pub fn asm(&self) -> String {
-        disassemble(&self.kernel).unwrap_or_else(|error| error.to_string())
+        disassemble(&self.source).unwrap_or_else(|error| error.to_string())
     }
 }
 
-/// The code of kernels, from the cache or made now.
+/// The code of kernels and procedures, from the cache or made now.
 ///
 /// # Errors
 /// The processor lacks what the code needs, or the code generator fails.
-pub fn compile(kernels: &[Arc<Kernel>]) -> Result<Vec<Arc<Code>>, EmitError> {
-    let texts: Vec<Arc<str>> = kernels.iter().map(|kernel| kernel.to_string().into()).collect();
+pub fn compile<S: Clone + Into<Source>>(sources: &[S]) -> Result<Vec<Arc<Code>>, EmitError> {
+    let sources: Vec<Source> = sources.iter().cloned().map(Into::into).collect();
+    let texts: Vec<Arc<str>> = sources.iter().map(|source| source.to_string().into()).collect();
     let mut codes = cache().find(&texts);
     let mut seen: FxHashSet<&str> = FxHashSet::default();
     let missing: Vec<usize> =
-        (0..kernels.len()).filter(|&index| codes[index].is_none() && seen.insert(&texts[index])).collect();
+        (0..sources.len()).filter(|&index| codes[index].is_none() && seen.insert(&texts[index])).collect();
     if !missing.is_empty() {
-        let batch: Vec<(Arc<Kernel>, Arc<str>)> =
-            missing.iter().map(|&index| (kernels[index].clone(), texts[index].clone())).collect();
+        let batch: Vec<(Source, Arc<str>)> =
+            missing.iter().map(|&index| (sources[index].clone(), texts[index].clone())).collect();
         let made = emit_batch(&batch)?;
         cache().insert(&made);
         let made: FxHashMap<&str, &Arc<Code>> = made.iter().map(|code| (&*code.text, code)).collect();
@@ -203,9 +238,9 @@ fn make_isa() -> Result<OwnedTargetIsa, EmitError> {
     builder.finish(settings::Flags::new(flags)).map_err(|error| generator(&error))
 }
 
-/// Writes a kernel's function into a context.
+/// Writes a kernel's or procedure's function into a context.
 fn build(
-    kernel: &Kernel,
+    source: &Source,
     context: &mut Context,
     scratch: &mut FunctionBuilderContext,
     isa: &OwnedTargetIsa,
@@ -213,7 +248,13 @@ fn build(
     context.clear();
     context.func.signature = emit::signature(isa.default_call_conv());
     context.func.name = UserFuncName::user(0, 0);
-    emit::build_function(kernel, &mut context.func, scratch, &**isa)
+    match source {
+        Source::Kernel(kernel) => emit::build_function(kernel, &mut context.func, scratch, &**isa),
+        Source::Procedure(procedure) => {
+            emit::build_procedure(procedure, &mut context.func, scratch, &**isa);
+            Ok(())
+        }
+    }
 }
 
 /// Machine code that has no place yet.
@@ -223,12 +264,12 @@ struct Bytes {
 }
 
 fn compile_bytes(
-    kernel: &Kernel,
+    source: &Source,
     context: &mut Context,
     scratch: &mut FunctionBuilderContext,
     isa: &OwnedTargetIsa,
 ) -> Result<Bytes, EmitError> {
-    build(kernel, context, scratch, isa)?;
+    build(source, context, scratch, isa)?;
     let code = context
         .compile(&**isa, &mut ControlPlane::default())
         .map_err(|error| EmitError::Generator(format!("{:?}", error.inner)))?;
@@ -238,10 +279,10 @@ fn compile_bytes(
     Ok(Bytes { code: code.code_buffer().to_vec(), alignment: u64::from(code.buffer.alignment) })
 }
 
-fn disassemble(kernel: &Kernel) -> Result<String, EmitError> {
+fn disassemble(source: &Source) -> Result<String, EmitError> {
     let isa = isa()?;
     let mut context = Context::new();
-    build(kernel, &mut context, &mut FunctionBuilderContext::new(), isa)?;
+    build(source, &mut context, &mut FunctionBuilderContext::new(), isa)?;
     context.set_disasm(true);
     let code = context
         .compile(&**isa, &mut ControlPlane::default())
@@ -250,7 +291,7 @@ fn disassemble(kernel: &Kernel) -> Result<String, EmitError> {
 }
 
 /// Compiles kernels, on several threads where there are enough of them.
-fn compile_all(batch: &[(Arc<Kernel>, Arc<str>)], isa: &OwnedTargetIsa) -> Result<Vec<Bytes>, EmitError> {
+fn compile_all(batch: &[(Source, Arc<str>)], isa: &OwnedTargetIsa) -> Result<Vec<Bytes>, EmitError> {
     let next = AtomicUsize::new(0);
     // Each thread takes the next kernel until there is none.
     let work = || {
@@ -258,8 +299,8 @@ fn compile_all(batch: &[(Arc<Kernel>, Arc<str>)], isa: &OwnedTargetIsa) -> Resul
         let mut done = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some((kernel, _)) = batch.get(index) else { return Ok::<_, EmitError>(done) };
-            done.push((index, compile_bytes(kernel, &mut context, &mut scratch, isa)?));
+            let Some((source, _)) = batch.get(index) else { return Ok::<_, EmitError>(done) };
+            done.push((index, compile_bytes(source, &mut context, &mut scratch, isa)?));
         }
     };
     let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(batch.len() / KERNELS_PER_THREAD);
@@ -279,7 +320,7 @@ fn compile_all(batch: &[(Arc<Kernel>, Arc<str>)], isa: &OwnedTargetIsa) -> Resul
 const KERNELS_PER_THREAD: usize = 4;
 
 /// Emits kernels, no two of them alike, into memory of their own.
-fn emit_batch(batch: &[(Arc<Kernel>, Arc<str>)]) -> Result<Vec<Arc<Code>>, EmitError> {
+fn emit_batch(batch: &[(Source, Arc<str>)]) -> Result<Vec<Arc<Code>>, EmitError> {
     let isa = isa()?;
     let compiled = compile_all(batch, isa)?;
     let mut module = JITModule::new(JITBuilder::with_isa(isa.clone(), default_libcall_names()));
@@ -287,11 +328,11 @@ fn emit_batch(batch: &[(Arc<Kernel>, Arc<str>)]) -> Result<Vec<Arc<Code>>, EmitE
     // From here on the memory is freed whatever happens.
     let memory = Arc::new(CodeMemory { module: ManuallyDrop::new(module) });
     let ids = ids?;
-    let codes = batch.iter().zip(ids).map(|((kernel, text), id)| {
+    let codes = batch.iter().zip(ids).map(|((source, text), id)| {
         let address = memory.module.get_finalized_function(id);
         // SAFETY: the address is that of finished code, which was compiled with this signature.
         let function = unsafe { std::mem::transmute::<*const u8, KernelFunction>(address) };
-        Arc::new(Code { kernel: kernel.clone(), text: text.clone(), function, _memory: memory.clone() })
+        Arc::new(Code { source: source.clone(), text: text.clone(), function, _memory: memory.clone() })
     });
     let codes = codes.collect();
     COMPILED.fetch_add(batch.len(), Ordering::Relaxed);
@@ -329,7 +370,7 @@ mod tests {
                  v2 = add v0, v1 : f32\n  store v2: f32 [1]\n}}"
             );
             let kernel = Arc::new(Kernel::parse(&text).expect("is a kernel"));
-            emit_batch(&[(kernel, text.into())]).expect("compiles").remove(0)
+            emit_batch(&[(Source::Kernel(kernel), text.into())]).expect("compiles").remove(0)
         };
         (0..20).map(code).collect()
     }

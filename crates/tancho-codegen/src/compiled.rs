@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use tancho_ir::Graph;
 use tancho_tensor::{AllocError, Buffer};
 
-use crate::code::{self, Code};
+use crate::code::{self, Code, Source};
 use crate::emit::EmitError;
-use crate::fuse::{Unsupported, fuse};
+use crate::fuse::fuse;
 use crate::kernel::Kernel;
 use crate::legalize::legalize;
 use crate::program::{Launch, Program};
@@ -50,13 +50,10 @@ impl Compiled {
     pub fn new(graph: &Graph, fuse_ops: bool) -> Result<Self, CompileError> {
         let mut legal = graph.clone();
         legalize(&mut legal);
-        let program = fuse(&legal, fuse_ops).map_err(|Unsupported(id)| CompileError::Unsupported {
-            op: legal.node(id).op().map_or("parameter", |op| op.name()),
-            span: legal.node(id).span().clone(),
-        })?;
-        let kernels: Vec<Arc<Kernel>> = program.launches.iter().filter_map(Launch::kernel).cloned().collect();
-        let mut compiled = code::compile(&kernels)?.into_iter();
-        let codes = program.launches.iter().map(|launch| launch.kernel().and_then(|_| compiled.next())).collect();
+        let program = fuse(&legal, fuse_ops)?;
+        let sources: Vec<Option<Source>> = program.launches.iter().map(Launch::source).collect();
+        let mut compiled = code::compile(&sources.iter().flatten().cloned().collect::<Vec<_>>())?.into_iter();
+        let codes = sources.iter().map(|source| source.as_ref().and_then(|_| compiled.next())).collect();
         let packed = program.launches.iter().map(|_| OnceLock::new()).collect();
         let splits = program.launches.iter().map(|_| OnceLock::new()).collect();
         Ok(Compiled { program, codes, packed, splits })
@@ -84,11 +81,23 @@ impl Compiled {
 
     /// Cranelift's IR of each kernel.
     pub fn clif(&self) -> String {
-        self.codes.iter().flatten().map(|code| code.clif()).collect::<Vec<_>>().join("\n")
+        self.all_codes().map(|code| code.clif()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The code of each launch, and of the programs that launches run.
+    fn all_codes(&self) -> impl Iterator<Item = &Arc<Code>> {
+        let mut codes: Vec<&Arc<Code>> = Vec::new();
+        let mut waiting: Vec<&Compiled> = vec![self];
+        while let Some(compiled) = waiting.pop() {
+            codes.extend(compiled.codes.iter().flatten());
+            let nested = compiled.program.launches.iter().flat_map(Launch::nested);
+            waiting.extend(nested.map(|compiled| &**compiled));
+        }
+        codes.into_iter()
     }
 
     /// The machine code of each kernel, disassembled.
     pub fn asm(&self) -> String {
-        self.codes.iter().flatten().map(|code| code.asm()).collect::<Vec<_>>().join("\n")
+        self.all_codes().map(|code| code.asm()).collect::<Vec<_>>().join("\n")
     }
 }

@@ -1,8 +1,9 @@
 //! Donation: which arguments' memory may become an output's.
 //!
-//! A pair is safe when the output is written by one launch only, a map kernel whose every access to the argument reads
-//! exactly the element that the same point writes, and no later launch reads the argument. The loads of a point come before
-//! its stores, so that nothing is read after it was overwritten.
+//! A pair is safe when the output is written by one launch only, and no later launch reads the argument. That launch is a
+//! map kernel whose every access to the argument reads exactly the element that the same point writes (the loads of a point
+//! come before its stores, so that nothing is read after it was overwritten), or a procedure whose result begins as a copy of
+//! the argument, which it does not read otherwise.
 
 use smallvec::SmallVec;
 use tancho_ir::Bindings;
@@ -10,25 +11,44 @@ use tancho_ir::Bindings;
 use crate::kernel::{AccessMap, Form};
 use crate::program::{BufferId, Launch, LoopLaunch, Memory, Program};
 
+/// Whether result `result` may be written over argument `argument` in a run of its own: the argument is not needed any more
+/// where the result is written, and each part of it is read before it is overwritten.
+pub(crate) fn may_replace(program: &Program, bindings: &Bindings, argument: usize, result: usize) -> bool {
+    let output = program.results[result].0;
+    let Some((_, argument)) = arguments(program).find(|&(position, _)| position == argument) else { return false };
+    matches!(program.buffers[output.index()].memory, Memory::Output(_))
+        && program.results.iter().filter(|(buffer, _)| *buffer == output).count() == 1
+        && is_safe(program, bindings, argument, output)
+}
+
+/// Whether an output may be written over an argument.
+fn is_safe(program: &Program, bindings: &Bindings, argument: BufferId, output: BufferId) -> bool {
+    let mut writers = (0..program.launches.len()).filter(|&index| program.launches[index].writes().contains(&output));
+    let (Some(index), None) = (writers.next(), writers.next()) else { return false };
+    let in_place = match &program.launches[index] {
+        Launch::Loop(launch) => launch.kernel.form == Form::Map && reads_in_place(launch, argument, output),
+        // The copy is made before anything is written, and is none where both are one.
+        Launch::Procedure(launch) => {
+            launch.initial.contains(&(output, argument))
+                && launch.initial.iter().filter(|initial| initial.1 == argument).count() == 1
+                && !launch.operands.contains(&(argument, false))
+        }
+        Launch::Product(_) | Launch::While(_) | Launch::Case(_) | Launch::Host(_) => false,
+    };
+    in_place
+        && same_bytes(program, bindings, argument, output)
+        && !program.results.iter().any(|(buffer, _)| *buffer == argument)
+        && !read_after(program, index, argument)
+}
+
 /// The pairs (argument, output) whose sizes agree under the bindings; each argument and each output at most once.
 pub(crate) fn donations(program: &Program, bindings: &Bindings) -> SmallVec<[(usize, usize); 2]> {
     let mut pairs: SmallVec<[(usize, usize); 2]> = SmallVec::new();
-    for (index, launch) in program.launches.iter().enumerate() {
-        let Launch::Loop(launch) = launch else { continue };
-        if launch.kernel.form != Form::Map {
-            continue;
-        }
+    for launch in &program.launches {
         for (position, output) in written_outputs(program, launch) {
             for (argument_position, argument) in arguments(program) {
                 let taken = pairs.iter().any(|&(a, o)| a == argument_position || o == position);
-                let returned = program.results.iter().any(|(buffer, _)| *buffer == argument);
-                if !taken
-                    && !returned
-                    && same_bytes(program, bindings, argument, output)
-                    && written_once(program, output)
-                    && !read_after(program, index, argument)
-                    && reads_in_place(launch, argument, output)
-                {
+                if !taken && is_safe(program, bindings, argument, output) {
                     pairs.push((argument_position, position));
                 }
             }
@@ -37,11 +57,11 @@ pub(crate) fn donations(program: &Program, bindings: &Bindings) -> SmallVec<[(us
     pairs
 }
 
-fn written_outputs(program: &Program, launch: &LoopLaunch) -> Vec<(usize, BufferId)> {
-    let stored = launch.operands[launch.kernel.loads.len()..].iter();
-    stored
-        .filter_map(|operand| match program.buffers[operand.buffer.index()].memory {
-            Memory::Output(position) => Some((position, operand.buffer)),
+fn written_outputs(program: &Program, launch: &Launch) -> Vec<(usize, BufferId)> {
+    let written = launch.writes().into_iter();
+    written
+        .filter_map(|buffer| match program.buffers[buffer.index()].memory {
+            Memory::Output(position) => Some((position, buffer)),
             _ => None,
         })
         .collect()
@@ -60,10 +80,6 @@ fn same_bytes(program: &Program, bindings: &Bindings, x: BufferId, y: BufferId) 
         Some((bindings.evaluate(&of.elements())?, of.dtype.size()))
     };
     bytes(x).is_some() && bytes(x) == bytes(y)
-}
-
-fn written_once(program: &Program, buffer: BufferId) -> bool {
-    program.launches.iter().filter(|launch| launch.writes().contains(&buffer)).count() == 1
 }
 
 fn read_after(program: &Program, index: usize, buffer: BufferId) -> bool {

@@ -127,7 +127,7 @@ impl Draft {
 
     /// The element at a source, loaded once per point however often it is asked for.
     pub fn load(&mut self, dtype: DType, source: Source) -> Scalar {
-        let known = self.loads.iter().position(|(_, known)| *known == source);
+        let known = self.loads.iter().position(|(of, known)| *of == dtype && *known == source);
         let number = known.unwrap_or_else(|| {
             self.loads.push((dtype, source));
             self.loads.len() - 1

@@ -8,12 +8,14 @@
 use std::ffi::c_void;
 
 use smallvec::SmallVec;
-use tancho_kernels::{Matrix, Problem, Rhs};
+use tancho_kernels::{Lhs, Matrix, Problem, Rhs};
 use tancho_tensor::{Allocation, Buffer};
 
+use crate::execute_nested::{run_case, run_copy, run_host, run_while};
+use crate::host::HostError;
 use crate::plan::Plan;
 use crate::step::{
-    Base, Epilogue, FoldStep, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step,
+    Base, Epilogue, FoldStep, LhsOperand, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step,
 };
 
 /// Runs the tiles of a step, on one thread or on several.
@@ -41,20 +43,20 @@ impl Workers for OneThread {
 
 /// The memory of one run.
 #[derive(Clone, Copy)]
-struct Bases<'a> {
-    arguments: &'a [*const u8],
-    outputs: &'a [*mut u8],
-    arena: *mut u8,
+pub(crate) struct Bases<'a> {
+    pub arguments: &'a [*const u8],
+    pub outputs: &'a [*mut u8],
+    pub arena: *mut u8,
     /// The scratch memory of the first worker; those of the others follow.
-    scratch: *mut u8,
-    scratch_bytes: usize,
+    pub scratch: *mut u8,
+    pub scratch_bytes: usize,
 }
 
 // SAFETY: the pointers are only dereferenced by kernels, each of which writes elements that no other tile touches.
 unsafe impl Sync for Bases<'_> {}
 
 impl Bases<'_> {
-    fn resolve(&self, pointer: Pointer) -> *mut u8 {
+    pub(crate) fn resolve(&self, pointer: Pointer) -> *mut u8 {
         match pointer.base {
             Base::Fixed => std::ptr::with_exposed_provenance_mut(pointer.offset as usize),
             Base::Arena => self.arena.wrapping_offset(pointer.offset),
@@ -80,7 +82,16 @@ impl Plan {
     /// - `outputs` are writable for [`Plan::output_bytes`], `arena` for [`Plan::arena_bytes`] of `workers.count()`; all are
     ///   aligned to 64 bytes, and used by nobody else meanwhile.
     /// - An output may be the memory of an argument only if [`Plan::donations`] has the pair.
-    pub unsafe fn run(&self, arguments: &[*const u8], outputs: &[*mut u8], arena: *mut u8, workers: &impl Workers) {
+    ///
+    /// # Errors
+    /// A function of the host fails; the outputs then hold anything.
+    pub unsafe fn run(
+        &self,
+        arguments: &[*const u8],
+        outputs: &[*mut u8],
+        arena: *mut u8,
+        workers: &impl Workers,
+    ) -> Result<(), HostError> {
         let bases = Bases {
             arguments,
             outputs,
@@ -88,14 +99,24 @@ impl Plan {
             scratch: arena.wrapping_add(self.temporary_bytes),
             scratch_bytes: self.scratch_bytes,
         };
+        self.run_steps(&bases, workers)
+    }
+
+    /// Runs the steps on memory as [`Plan::run`] has it; a plan within another has the scratch memory of that one.
+    pub(crate) fn run_steps(&self, bases: &Bases<'_>, workers: &impl Workers) -> Result<(), HostError> {
         for step in &self.steps {
             match step {
-                Step::Loop(step) => run_loop(step, &bases, workers),
-                Step::Fold(step) => run_fold(step, &bases, workers),
-                Step::Pack(step) => run_pack(step, &bases, workers),
-                Step::Product(step) => run_product(step, &bases, workers),
+                Step::Loop(step) => run_loop(step, bases, workers),
+                Step::Fold(step) => run_fold(step, bases, workers),
+                Step::Pack(step) => run_pack(step, bases, workers),
+                Step::Product(step) => run_product(step, bases, workers),
+                Step::Copy(step) => run_copy(step, bases),
+                Step::While(step) => run_while(step, bases, workers)?,
+                Step::Case(step) => run_case(step, bases, workers)?,
+                Step::Host(step) => run_host(step, bases)?,
             }
         }
+        Ok(())
     }
 }
 
@@ -207,7 +228,10 @@ pub(crate) fn freeze(allocation: Allocation) -> Buffer {
 }
 
 fn run_product(step: &ProductStep, bases: &Bases<'_>, workers: &impl Workers) {
-    let lhs = Address(bases.resolve(step.lhs.pointer));
+    let lhs = Address(bases.resolve(match &step.lhs {
+        LhsOperand::Matrix(operand) => operand.pointer,
+        LhsOperand::Windows { pointer, .. } => *pointer,
+    }));
     let output = Address(bases.resolve(step.output));
     let rhs = Address(match &step.rhs {
         RhsOperand::Packed { pointer, .. } => bases.resolve(*pointer),
@@ -229,10 +253,15 @@ fn run_product(step: &ProductStep, bases: &Bases<'_>, workers: &impl Workers) {
             m: step.m,
             n: step.n,
             k: step.k,
-            lhs: matrix(&step.lhs, lhs.get(), &step.batch, number),
+            lhs: match &step.lhs {
+                LhsOperand::Matrix(operand) => Lhs::Matrix(matrix(operand, lhs.get(), &step.batch, number)),
+                LhsOperand::Windows { windows, group_stride, .. } => {
+                    Lhs::Windows(windows, lhs.get().wrapping_offset(number as isize * group_stride))
+                }
+            },
             rhs,
             out: output.get().wrapping_add(number * step.output_batch_bytes),
-            out_row_stride: step.n,
+            out_row_stride: step.output_row_stride,
             epilogue: context.as_ref().map(|context| tancho_kernels::Epilogue {
                 function: run_epilogue,
                 context: std::ptr::from_ref(context).cast(),

@@ -16,11 +16,12 @@
 
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
-use tancho_ir::ops::{BinaryOp, ElementwiseOp, ShapeOp, UnaryOp};
+use tancho_ir::ops::{BinaryOp, ControlOp, ElementwiseOp, ShapeOp, UnaryOp};
 use tancho_ir::{Dim, Graph, NodeId, NodeKind, Op, TensorType, Value};
 
 use crate::draft::{Affine, Map, flatten};
-use crate::lower::{KernelBuilder, Stop, lower_product};
+use crate::compiled::CompileError;
+use crate::lower::{KernelBuilder, Stop, has_own_launches, lower_launches, lower_product};
 use crate::program::{BufferId, BufferInfo, Launch, Memory, ProductOutput, Program};
 
 /// Most nodes that one kernel takes in: bounds the time to compile it and the registers that it wants.
@@ -29,15 +30,11 @@ const MAX_NODES: usize = 192;
 /// Most instructions, about, of a value that is computed twice rather than stored and loaded.
 const CHEAP: usize = 4;
 
-/// An op without a compiled form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unsupported(pub NodeId);
-
 /// Cuts a graph into launches of kernels. Without `fuse`, each op is a kernel of its own.
 ///
 /// # Errors
-/// The graph has an op without a compiled form: a call that was not inlined.
-pub fn fuse(graph: &Graph, fuse: bool) -> Result<Program, Unsupported> {
+/// The graph has an op without a compiled form: a call that was not inlined. Or a graph in it cannot be compiled.
+pub fn fuse(graph: &Graph, fuse: bool) -> Result<Program, CompileError> {
     let mut lowering = Lowering::new(graph, fuse);
     let results: Vec<(BufferId, TensorType)> =
         graph.results().iter().map(|&value| (lowering.request(value), graph.type_of(value).clone())).collect();
@@ -54,7 +51,7 @@ pub fn fuse(graph: &Graph, fuse: bool) -> Result<Program, Unsupported> {
 /// A graph that is being cut.
 pub(crate) struct Lowering<'g> {
     pub graph: &'g Graph,
-    fuse: bool,
+    pub fuse: bool,
     /// The place of each node in topological order, by index.
     order: Vec<usize>,
     buffers: Vec<BufferInfo>,
@@ -66,6 +63,8 @@ pub(crate) struct Lowering<'g> {
     outputs: usize,
     /// Roots that are still to be lowered, the last in topological order first.
     pending: BinaryHeap<(usize, Value)>,
+    /// The nodes of several results whose launches are made.
+    lowered: HashSet<NodeId>,
 }
 
 impl<'g> Lowering<'g> {
@@ -83,6 +82,7 @@ impl<'g> Lowering<'g> {
             output_values,
             outputs: 0,
             pending: BinaryHeap::new(),
+            lowered: HashSet::new(),
         }
     }
 
@@ -129,13 +129,25 @@ impl<'g> Lowering<'g> {
     }
 
     /// The launches that compute a root.
-    fn lower_root(&mut self, value: Value) -> Result<Vec<Launch>, Unsupported> {
+    fn lower_root(&mut self, value: Value) -> Result<Vec<Launch>, CompileError> {
         let graph = self.graph;
         let node = graph.node(value.node);
+        if let Some(op) = node.op()
+            && has_own_launches(op)
+        {
+            // One launch makes all results, when the first is asked for.
+            if !self.lowered.insert(value.node) {
+                return Ok(Vec::new());
+            }
+            let results: Vec<BufferId> = (0..node.types().len() as u32)
+                .map(|result| self.request(Value { node: value.node, result }))
+                .collect();
+            return lower_launches(self, value.node, op, &results);
+        }
         let buffer = self.buffer_of[&value];
         let dims = graph.type_of(value).dims.clone();
         match node.op() {
-            Some(Op::Dot(_)) => {
+            Some(Op::Dot(_) | Op::Conv(_)) => {
                 let product = lower_product(self, value, ProductOutput::Buffer(buffer));
                 Ok(vec![Launch::Product(Box::new(product))])
             }
@@ -166,7 +178,7 @@ impl<'g> Lowering<'g> {
         low: &[Dim],
         high: &[Dim],
         interior: &[i64],
-    ) -> Result<Vec<Launch>, Unsupported> {
+    ) -> Result<Vec<Launch>, CompileError> {
         let graph = self.graph;
         let (operand, padding) = (graph.node(value.node).operands()[0], graph.node(value.node).operands()[1]);
         let dims = graph.type_of(value).dims.clone();
@@ -216,7 +228,7 @@ impl<'g> Lowering<'g> {
         is_root: bool,
         buffer: BufferId,
         place: impl Fn(&[Affine]) -> Affine,
-    ) -> Result<Launch, Unsupported> {
+    ) -> Result<Launch, CompileError> {
         let dims = self.graph.type_of(value).dims.clone();
         self.lower_domain(value, is_root, buffer, &dims, |map| map.to_vec(), place)
     }
@@ -230,7 +242,7 @@ impl<'g> Lowering<'g> {
         domain: &[Dim],
         index: impl Fn(&[Affine]) -> Map,
         place: impl Fn(&[Affine]) -> Affine,
-    ) -> Result<Launch, Unsupported> {
+    ) -> Result<Launch, CompileError> {
         loop {
             let inlined = self.taken_in(value, is_root);
             let mut builder = KernelBuilder::new(self.graph, inlined);
@@ -240,10 +252,11 @@ impl<'g> Lowering<'g> {
                 false => builder.pull(value, &index(&map)),
             };
             let tile = builder.tile;
+            let of = self.buffers[buffer.index()].of.dtype;
+            let pulled = pulled.map(|scalar| builder.stored(scalar, of));
             let mut draft = std::mem::take(&mut builder.draft);
             let stop = match pulled {
-                Ok(scalar) => {
-                    let dtype = self.buffers[buffer.index()].of.dtype;
+                Ok((scalar, dtype)) => {
                     draft.stores.push((dtype, buffer, place(&map), scalar));
                     let reduced = draft.reduced_values.clone();
                     match draft.finish(|value| self.request(value)) {
@@ -265,9 +278,21 @@ impl<'g> Lowering<'g> {
                 Stop::Materialize(value) => {
                     assert!(self.materialized.insert(value), "materialising a value again helps nothing");
                 }
-                Stop::Unsupported(node) => return Err(Unsupported(node)),
+                Stop::Unsupported(node) => return Err(self.unsupported(node)),
             }
         }
+    }
+
+    /// The error for a node that has no compiled form.
+    pub fn unsupported(&self, id: NodeId) -> CompileError {
+        let node = self.graph.node(id);
+        CompileError::Unsupported { op: node.op().map_or("parameter", Op::name), span: node.span().clone() }
+    }
+
+    /// Memory that belongs to no value of the graph, for a launch to work in.
+    pub fn add_workspace(&mut self, of: TensorType) -> BufferId {
+        self.buffers.push(BufferInfo { of, memory: Memory::Temporary });
+        BufferId(self.buffers.len() as u32 - 1)
     }
 
     /// What has to lie in memory so that the dimensions of a kernel merge.
@@ -304,7 +329,10 @@ impl<'g> Lowering<'g> {
                 Op::Shape(_) => true,
                 Op::Elementwise(_) => exclusive || self.cost(value) <= CHEAP,
                 Op::Reduce(_) | Op::Dot(_) => exclusive,
-                Op::Control(_) => true,
+                // The groups of a convolution interleave in its result.
+                Op::Conv(op) => exclusive && op.feature_groups == 1 && op.batch_groups == 1,
+                // These have launches of their own.
+                Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_) | Op::Control(_) => false,
             };
             if take {
                 taken.insert(id, exclusive);
@@ -316,7 +344,7 @@ impl<'g> Lowering<'g> {
 
     fn add_operands(&self, id: NodeId, exclusive: bool, candidates: &mut BTreeMap<usize, (NodeId, bool)>) {
         let node = self.graph.node(id);
-        if matches!(node.op(), Some(Op::Dot(_))) {
+        if matches!(node.op(), Some(Op::Dot(_) | Op::Conv(_))) {
             return;
         }
         let once = exclusive && !node.op().is_some_and(|op| self.repeats_operand(op, node.operands()));
@@ -373,12 +401,16 @@ impl<'g> Lowering<'g> {
     }
 }
 
-/// The value whose dense memory a value lies in, going through reshapes.
+/// The value whose dense memory a value lies in, going through what leaves the bytes as they are.
 pub(crate) fn dense_source(graph: &Graph, mut value: Value) -> Value {
-    while let Some(Op::Shape(ShapeOp::Reshape { .. })) = graph.op_of(value) {
-        value = graph.node(value.node).operands()[0];
+    loop {
+        let operand = match graph.op_of(value) {
+            Some(Op::Shape(ShapeOp::Reshape { .. } | ShapeOp::BitcastConvert { .. })) => 0,
+            Some(Op::Control(ControlOp::OptimizationBarrier)) => value.result as usize,
+            _ => return value,
+        };
+        value = graph.node(value.node).operands()[operand];
     }
-    value
 }
 
 /// About how many instructions an elementwise op takes; many for elementary functions and divisions.
@@ -408,5 +440,6 @@ fn instruction_count(op: &ElementwiseOp) -> usize {
         ElementwiseOp::Binary(_) => MANY,
         ElementwiseOp::Compare(_) | ElementwiseOp::Select | ElementwiseOp::Convert(_) => 1,
         ElementwiseOp::Clamp => 2,
+        ElementwiseOp::ReducePrecision { .. } => MANY,
     }
 }

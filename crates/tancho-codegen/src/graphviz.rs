@@ -21,6 +21,14 @@ pub fn to_dot(program: &Program, code: impl Fn(usize) -> Option<String>) -> Stri
         let label = match launch {
             Launch::Loop(launch) => loop_label(launch),
             Launch::Product(product) => product_label(product),
+            Launch::Procedure(launch) => {
+                format!("{} {}\nrows={}", launch.procedure.name, DimList(&launch.sizes), launch.rows)
+            }
+            Launch::While(launch) => {
+                format!("while\n{} and {}", launch.condition.program.name, launch.body.program.name)
+            }
+            Launch::Case(launch) => format!("case of {}", launch.branches.len()),
+            Launch::Host(launch) => format!("host {}", launch.call.target),
         };
         let code = code(index).map_or(String::new(), |code| format!("\n\n{code}"));
         let label = quoted(&format!("launch {index}: {label}{code}"));
@@ -67,7 +75,7 @@ fn product_label(product: &ProductLaunch) -> String {
     let ProductLaunch { dtype, batch, m, n, k, output, .. } = product;
     let label = format!("product {dtype}\nbatch={} m={m} n={n} k={k}", DimList(batch));
     match output {
-        ProductOutput::Buffer(_) => label,
+        ProductOutput::Buffer(_) | ProductOutput::Strided { .. } => label,
         ProductOutput::Epilogue(epilogue) => format!("{label}\nepilogue: {}", contents(&epilogue.kernel)),
     }
 }

@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 
 pub mod kernel;
+pub mod procedure;
 pub mod math;
 mod legalize;
 pub mod fuse;
@@ -22,12 +23,15 @@ mod arena;
 mod plan;
 mod split;
 mod plan_fold;
+mod plan_nested;
 mod donate;
 mod step;
+pub mod host;
 mod execute;
+mod execute_nested;
 mod call;
 
-pub use call::{Argument, Results};
+pub use call::{Argument, Results, RunError};
 pub use compiled::{CompileError, Compiled};
 pub use execute::{OneThread, Workers};
 pub use plan::{Plan, PlanError, PlannedResult, ResultSource};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use tancho_ir::{Bindings, Dim};
-use tancho_kernels::{ElementType, Isa, Matmul};
+use tancho_kernels::{ElementType, Isa, Matmul, Windows, WindowsAxis};
 use tancho_tensor::{ALIGNMENT, AllocError, Allocation, Array, Buffer, DType, Shape};
 
 use crate::arena::Arena;
@@ -19,9 +19,12 @@ use crate::compiled::Compiled;
 use crate::emit::EmitError;
 use crate::kernel::{AccessMap, Form};
 use crate::plan_fold::ENOUGH_TILES;
-use crate::program::{BufferId, Launch, LoopLaunch, MatrixView, Memory, Operand, ProductLaunch, ProductOutput};
+use crate::program::{
+    BufferId, Launch, LoopLaunch, MatrixView, Memory, Operand, ProductLaunch, ProductLhs, ProductOutput, WindowsView,
+    WindowsViewAxis,
+};
 use crate::step::{
-    BoundKernel, Epilogue, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step, Tiles,
+    BoundKernel, Epilogue, LhsOperand, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step, Tiles,
 };
 
 /// Why a plan could not be made.
@@ -114,10 +117,17 @@ impl Compiled {
     pub fn plan(self: &Arc<Self>, bindings: &Bindings) -> Result<Plan, PlanError> {
         let mut planner = Planner::new(self, bindings)?;
         for (index, launch) in self.program.launches.iter().enumerate() {
+            if let Launch::Procedure(launch) = launch {
+                planner.take_over(index, launch);
+            }
             planner.place_temporaries(launch);
             match launch {
                 Launch::Loop(launch) => planner.plan_loop(index, launch)?,
                 Launch::Product(product) => planner.plan_product(index, product)?,
+                Launch::Procedure(launch) => planner.plan_procedure(index, launch)?,
+                Launch::While(launch) => planner.plan_while(launch)?,
+                Launch::Case(launch) => planner.plan_case(launch)?,
+                Launch::Host(launch) => planner.plan_host(launch)?,
             }
             planner.free_temporaries(index);
         }
@@ -128,15 +138,17 @@ impl Compiled {
 pub(crate) struct Planner<'c> {
     pub(crate) compiled: &'c Arc<Compiled>,
     bindings: &'c Bindings,
-    shapes: Vec<Shape>,
+    pub(crate) shapes: Vec<Shape>,
     /// The place of each buffer, where it has one by now.
-    places: Vec<Option<Pointer>>,
+    pub(crate) places: Vec<Option<Pointer>>,
     /// The last launch that uses each buffer.
-    last_used_by: Vec<Vec<BufferId>>,
+    pub(crate) last_used_by: Vec<Vec<BufferId>>,
     pub(crate) arena: Arena,
     placements: Vec<(BufferId, usize, usize)>,
     pub(crate) steps: Vec<Step>,
     pub(crate) scratch_bytes: usize,
+    /// Whether a nested plan has a step of several tiles.
+    pub(crate) parallel: bool,
     packed: Vec<Buffer>,
 }
 
@@ -175,11 +187,12 @@ impl<'c> Planner<'c> {
             placements: Vec::new(),
             steps: Vec::with_capacity(program.launches.len()),
             scratch_bytes: 0,
+            parallel: false,
             packed: Vec::new(),
         })
     }
 
-    fn evaluate(&self, dim: &Dim) -> Result<i64, PlanError> {
+    pub(crate) fn evaluate(&self, dim: &Dim) -> Result<i64, PlanError> {
         self.bindings.evaluate(dim).ok_or_else(|| PlanError::Size(dim.clone()))
     }
 
@@ -187,7 +200,7 @@ impl<'c> Planner<'c> {
         usize::try_from(self.evaluate(dim)?).map_err(|_| PlanError::Size(dim.clone()))
     }
 
-    fn bytes_of(&self, buffer: BufferId) -> usize {
+    pub(crate) fn bytes_of(&self, buffer: BufferId) -> usize {
         self.shapes[buffer.index()].iter().product::<usize>()
             * self.compiled.program.buffers[buffer.index()].of.dtype.size()
     }
@@ -209,6 +222,11 @@ impl<'c> Planner<'c> {
                 self.arena.give_back(place.offset as usize, self.bytes_of(buffer));
             }
         }
+    }
+
+    /// Where a buffer lies, which has a place by now.
+    pub(crate) fn place(&self, buffer: BufferId) -> Pointer {
+        self.places[buffer.index()].expect("launches write buffers before they read them")
     }
 
     fn pointer(&self, operand: &Operand, dtype: DType) -> Result<Pointer, PlanError> {
@@ -266,11 +284,23 @@ impl<'c> Planner<'c> {
             return Ok(());
         }
         let matmul = tancho_kernels::matmul(element_type(product.dtype), Isa::detect());
-        let lhs = self.matrix(&product.lhs, product.dtype)?;
+        let (lhs, scratch) = match &product.lhs {
+            ProductLhs::Matrix(view) => {
+                (LhsOperand::Matrix(self.matrix(view, product.dtype)?), matmul.scratch_len(m, n, k))
+            }
+            ProductLhs::Windows(view) => {
+                (self.windows(view, product.dtype)?, matmul.scratch_len_of_windows(m, n, k))
+            }
+        };
         let rhs = self.matrix(&product.rhs, product.dtype)?;
         let (rhs, packed) = self.plan_rhs(index, product, matmul, rhs, [m, n, k], &batch)?;
+        let (mut output_batch_stride, mut output_row_stride) = (m * n, n);
         let (output, epilogue) = match &product.output {
-            ProductOutput::Buffer(buffer) => (self.places[buffer.index()].expect("the output has a place"), None),
+            ProductOutput::Buffer(buffer) => (self.place(*buffer), None),
+            ProductOutput::Strided { buffer, batch_stride, row_stride } => {
+                (output_batch_stride, output_row_stride) = (self.size(batch_stride)?, self.size(row_stride)?);
+                (self.place(*buffer), None)
+            }
             ProductOutput::Epilogue(launch) => {
                 let kernel = &launch.kernel;
                 let tile =
@@ -285,7 +315,6 @@ impl<'c> Planner<'c> {
                 (Pointer::fixed(std::ptr::null()), Some(epilogue))
             }
         };
-        let scratch = matmul.scratch_len(m, n, k);
         self.scratch_bytes = self.scratch_bytes.max(scratch.next_multiple_of(ALIGNMENT));
         self.steps.push(Step::Product(ProductStep {
             matmul,
@@ -296,7 +325,8 @@ impl<'c> Planner<'c> {
             lhs,
             rhs,
             output,
-            output_batch_bytes: m * n * product.dtype.size(),
+            output_batch_bytes: output_batch_stride * product.dtype.size(),
+            output_row_stride,
             epilogue,
             tiles_per_batch: matmul.tile_count(m, n, k),
             tiles: matmul.tile_count(m, n, k) * batches,
@@ -305,6 +335,31 @@ impl<'c> Planner<'c> {
             self.arena.give_back(offset, bytes);
         }
         Ok(())
+    }
+
+    fn windows(&self, view: &WindowsView, dtype: DType) -> Result<LhsOperand, PlanError> {
+        let mut axes = Vec::new();
+        for WindowsViewAxis { size, element_stride, positions, window } in &view.axes {
+            axes.push(WindowsAxis {
+                size: self.size(size)?,
+                element_stride: self.evaluate(element_stride)? as isize,
+                positions: self.size(positions)?,
+                stride: window.stride as usize,
+                window: self.size(&window.size)?,
+                dilation: window.dilation as usize,
+                low: self.evaluate(&window.low)? as isize,
+                base_dilation: window.base_dilation as usize,
+            });
+        }
+        let windows = Windows {
+            axes,
+            batch_stride: self.evaluate(&view.batch_stride)? as isize,
+            features: self.size(&view.features)?,
+            feature_stride: self.evaluate(&view.feature_stride)? as isize,
+        };
+        let group_stride = self.evaluate(&view.group_stride)? as isize * dtype.size() as isize;
+        let pointer = self.pointer(&view.operand, dtype)?;
+        Ok(LhsOperand::Windows { windows: Box::new(windows), pointer, group_stride })
     }
 
     fn matrix(&self, view: &MatrixView, dtype: DType) -> Result<MatrixOperand, PlanError> {
@@ -395,7 +450,7 @@ impl<'c> Planner<'c> {
             let shape = shape_of(parameter, self.bindings)?;
             parameters.push((parameter.dtype, shape.iter().product::<usize>() * parameter.dtype.size()));
         }
-        let parallel = self.steps.iter().any(|step| step.tiles() > 1);
+        let parallel = self.parallel || self.steps.iter().any(|step| step.tiles() > 1);
         Ok(Plan {
             steps: self.steps,
             parameters,
@@ -440,6 +495,7 @@ fn element_type(dtype: DType) -> ElementType {
         DType::U32 => ElementType::U32,
         DType::U64 => ElementType::U64,
         DType::Bool => panic!("products of bool have no type"),
+        DType::F16 | DType::BF16 => panic!("products of {dtype} are made in f32"),
     }
 }
 

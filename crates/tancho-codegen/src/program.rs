@@ -3,10 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tancho_ir::{Dim, DimList, Dims, TensorType};
+use tancho_ir::ops::{CustomCall, WindowAxis};
+use tancho_ir::{Dim, DimList, Dims, Span, TensorType};
 use tancho_tensor::{Array, DType};
 
+use crate::code::Source;
+use crate::compiled::Compiled;
 use crate::kernel::{AccessMap, Kernel};
+use crate::procedure::Procedure;
 
 /// A piece of memory that a program reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,11 +41,71 @@ pub enum Memory {
     Temporary,
 }
 
-/// A kernel over buffers, or a matrix product.
+/// What fills buffers: a kernel, a procedure, a matrix product, or what runs other programs.
 #[derive(Clone, Debug)]
 pub enum Launch {
     Loop(LoopLaunch),
     Product(Box<ProductLaunch>),
+    Procedure(ProcedureLaunch),
+    While(Box<WhileLaunch>),
+    Case(Box<CaseLaunch>),
+    Host(Box<HostLaunch>),
+}
+
+/// A procedure with its buffers and sizes.
+#[derive(Clone, Debug)]
+pub struct ProcedureLaunch {
+    pub procedure: Arc<Procedure>,
+    /// One for each buffer of the procedure, and whether it is written.
+    pub operands: Vec<(BufferId, bool)>,
+    pub sizes: Vec<Dim>,
+    /// The rows that threads share, and about how many instructions one takes.
+    pub rows: Dim,
+    pub work: Dim,
+    /// Buffers that are written and begin as copies of others: (written, source). Where the source is not needed any more,
+    /// its memory is taken instead.
+    pub initial: Vec<(BufferId, BufferId)>,
+}
+
+/// A loop over compiled graphs.
+#[derive(Clone)]
+pub struct WhileLaunch {
+    pub condition: Arc<Compiled>,
+    pub body: Arc<Compiled>,
+    /// The state, then what does not change.
+    pub operands: Vec<BufferId>,
+    /// The last state.
+    pub results: Vec<BufferId>,
+}
+
+/// A choice between compiled graphs.
+#[derive(Clone)]
+pub struct CaseLaunch {
+    pub index: BufferId,
+    pub branches: Vec<Arc<Compiled>>,
+    pub operands: Vec<BufferId>,
+    pub results: Vec<BufferId>,
+}
+
+/// A call of a function of the host.
+#[derive(Clone, Debug)]
+pub struct HostLaunch {
+    pub call: CustomCall,
+    pub span: Span,
+    pub operands: Vec<BufferId>,
+    pub results: Vec<BufferId>,
+}
+
+impl fmt::Debug for WhileLaunch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WhileLaunch").field("operands", &self.operands).field("results", &self.results).finish()
+    }
+}
+
+impl fmt::Debug for CaseLaunch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CaseLaunch").field("operands", &self.operands).field("results", &self.results).finish()
+    }
 }
 
 /// A buffer as an access of a kernel reaches it.
@@ -70,9 +134,47 @@ pub struct ProductLaunch {
     pub m: Dim,
     pub n: Dim,
     pub k: Dim,
-    pub lhs: MatrixView,
+    pub lhs: ProductLhs,
     pub rhs: MatrixView,
     pub output: ProductOutput,
+}
+
+/// The left operand of a product.
+#[derive(Clone, Debug)]
+pub enum ProductLhs {
+    Matrix(MatrixView),
+    Windows(WindowsView),
+}
+
+impl ProductLhs {
+    pub fn operand(&self) -> &Operand {
+        match self {
+            ProductLhs::Matrix(view) => &view.operand,
+            ProductLhs::Windows(view) => &view.operand,
+        }
+    }
+}
+
+/// A buffer as the matrix of a convolution's windows: a row for each place of the window in each batch, a column for each
+/// of its elements. Strides are in elements.
+#[derive(Clone, Debug)]
+pub struct WindowsView {
+    pub operand: Operand,
+    /// From one matrix of the product's batch, a group, to the next.
+    pub group_stride: Dim,
+    pub batch_stride: Dim,
+    pub features: Dim,
+    pub feature_stride: Dim,
+    pub axes: Vec<WindowsViewAxis>,
+}
+
+/// One spatial axis of a [`WindowsView`].
+#[derive(Clone, Debug)]
+pub struct WindowsViewAxis {
+    pub size: Dim,
+    pub element_stride: Dim,
+    pub positions: Dim,
+    pub window: WindowAxis,
 }
 
 /// A buffer as a batch of matrices; strides are in elements.
@@ -90,6 +192,8 @@ pub struct MatrixView {
 pub enum ProductOutput {
     /// Dense into a buffer.
     Buffer(BufferId),
+    /// Into a buffer with rows and matrices that are so many elements apart.
+    Strided { buffer: BufferId, batch_stride: Dim, row_stride: Dim },
     /// To a map kernel that reads the block through its `tile` access.
     Epilogue(LoopLaunch),
 }
@@ -112,12 +216,19 @@ impl Launch {
         match self {
             Launch::Loop(launch) => launch.reads(),
             Launch::Product(product) => {
-                let mut reads = vec![product.lhs.operand.buffer, product.rhs.operand.buffer];
+                let mut reads = vec![product.lhs.operand().buffer, product.rhs.operand.buffer];
                 if let ProductOutput::Epilogue(epilogue) = &product.output {
                     reads.extend(epilogue.reads());
                 }
                 reads
             }
+            Launch::Procedure(launch) => {
+                let read = launch.operands.iter().filter(|operand| !operand.1).map(|operand| operand.0);
+                read.chain(launch.initial.iter().map(|initial| initial.1)).collect()
+            }
+            Launch::While(launch) => launch.operands.clone(),
+            Launch::Case(launch) => [&[launch.index], launch.operands.as_slice()].concat(),
+            Launch::Host(launch) => launch.operands.clone(),
         }
     }
 
@@ -126,9 +237,32 @@ impl Launch {
         match self {
             Launch::Loop(launch) => launch.writes(),
             Launch::Product(product) => match &product.output {
-                ProductOutput::Buffer(buffer) => vec![*buffer],
+                ProductOutput::Buffer(buffer) | ProductOutput::Strided { buffer, .. } => vec![*buffer],
                 ProductOutput::Epilogue(epilogue) => epilogue.writes(),
             },
+            Launch::Procedure(launch) => {
+                launch.operands.iter().filter(|operand| operand.1).map(|operand| operand.0).collect()
+            }
+            Launch::While(launch) => launch.results.clone(),
+            Launch::Case(launch) => launch.results.clone(),
+            Launch::Host(launch) => launch.results.clone(),
+        }
+    }
+
+    /// What the launch's machine code is made of, if it has some of its own.
+    pub fn source(&self) -> Option<Source> {
+        match self {
+            Launch::Procedure(launch) => Some(Source::Procedure(launch.procedure.clone())),
+            _ => self.kernel().cloned().map(Source::Kernel),
+        }
+    }
+
+    /// The programs that the launch runs.
+    pub fn nested(&self) -> Vec<&Arc<Compiled>> {
+        match self {
+            Launch::Loop(_) | Launch::Product(_) | Launch::Procedure(_) | Launch::Host(_) => Vec::new(),
+            Launch::While(launch) => vec![&launch.condition, &launch.body],
+            Launch::Case(launch) => launch.branches.iter().collect(),
         }
     }
 
@@ -137,9 +271,10 @@ impl Launch {
         match self {
             Launch::Loop(launch) => Some(&launch.kernel),
             Launch::Product(product) => match &product.output {
-                ProductOutput::Buffer(_) => None,
+                ProductOutput::Buffer(_) | ProductOutput::Strided { .. } => None,
                 ProductOutput::Epilogue(epilogue) => Some(&epilogue.kernel),
             },
+            Launch::Procedure(_) | Launch::While(_) | Launch::Case(_) | Launch::Host(_) => None,
         }
     }
 }
@@ -173,6 +308,21 @@ impl fmt::Display for Program {
             match launch {
                 Launch::Loop(launch) => write_loop(f, "launch", launch)?,
                 Launch::Product(product) => write_product(f, product)?,
+                Launch::Procedure(launch) => write_procedure(f, launch)?,
+                Launch::While(launch) => {
+                    writeln!(f, "  while {} -> {}", Buffers(&launch.operands), Buffers(&launch.results))?;
+                    write_nested(f, "condition", &launch.condition)?;
+                    write_nested(f, "body", &launch.body)?;
+                }
+                Launch::Case(launch) => {
+                    let (operands, results) = (Buffers(&launch.operands), Buffers(&launch.results));
+                    writeln!(f, "  case b{} {operands} -> {results}", launch.index.0)?;
+                    launch.branches.iter().try_for_each(|branch| write_nested(f, "branch", branch))?;
+                }
+                Launch::Host(launch) => {
+                    let (operands, results) = (Buffers(&launch.operands), Buffers(&launch.results));
+                    writeln!(f, "  host {:?} {operands} -> {results}", launch.call.target)?;
+                }
             }
         }
         for (buffer, of) in &self.results {
@@ -196,6 +346,40 @@ fn write_loop(f: &mut fmt::Formatter<'_>, what: &str, launch: &LoopLaunch) -> fm
     launch.kernel.to_string().lines().try_for_each(|line| writeln!(f, "    {line}"))
 }
 
+/// Buffers as a list: `(b0, b3)`.
+struct Buffers<'a>(&'a [BufferId]);
+
+impl fmt::Display for Buffers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.0.iter().map(|buffer| format!("b{}", buffer.0)).collect();
+        write!(f, "({})", names.join(", "))
+    }
+}
+
+fn write_procedure(f: &mut fmt::Formatter<'_>, launch: &ProcedureLaunch) -> fmt::Result {
+    let operands: Vec<BufferId> = launch.operands.iter().map(|operand| operand.0).collect();
+    write!(f, "  launch {} {} rows={}", Buffers(&operands), DimList(&launch.sizes), launch.rows)?;
+    for (written, source) in &launch.initial {
+        write!(f, " b{} begins as b{}", written.0, source.0)?;
+    }
+    writeln!(f)?;
+    launch.procedure.to_string().lines().try_for_each(|line| writeln!(f, "    {line}"))
+}
+
+fn write_nested(f: &mut fmt::Formatter<'_>, what: &str, compiled: &Compiled) -> fmt::Result {
+    writeln!(f, "  {what}")?;
+    compiled.program.to_string().lines().try_for_each(|line| writeln!(f, "    {line}"))
+}
+
+fn write_matrix(f: &mut fmt::Formatter<'_>, name: &str, view: &MatrixView) -> fmt::Result {
+    write!(f, "    {name} b{}", view.operand.buffer.0)?;
+    if view.operand.offset != Dim::ZERO {
+        write!(f, " + {}", view.operand.offset)?;
+    }
+    let (batch, row, column) = (DimList(&view.batch_strides), &view.row_stride, &view.column_stride);
+    writeln!(f, " strides batch={batch} row={row} column={column}")
+}
+
 fn write_product(f: &mut fmt::Formatter<'_>, product: &ProductLaunch) -> fmt::Result {
     writeln!(
         f,
@@ -206,16 +390,24 @@ fn write_product(f: &mut fmt::Formatter<'_>, product: &ProductLaunch) -> fmt::Re
         product.n,
         product.k
     )?;
-    for (name, view) in [("lhs", &product.lhs), ("rhs", &product.rhs)] {
-        write!(f, "    {name} b{}", view.operand.buffer.0)?;
-        if view.operand.offset != Dim::ZERO {
-            write!(f, " + {}", view.operand.offset)?;
+    match &product.lhs {
+        ProductLhs::Matrix(view) => write_matrix(f, "lhs", view)?,
+        ProductLhs::Windows(view) => {
+            write!(f, "    lhs windows of b{}", view.operand.buffer.0)?;
+            writeln!(f, " features={} stride={} batch={}", view.features, view.feature_stride, view.batch_stride)?;
+            for axis in &view.axes {
+                let WindowAxis { size, stride, low, high: _, base_dilation, dilation } = &axis.window;
+                write!(f, "      axis of {} stride={} places={}", axis.size, axis.element_stride, axis.positions)?;
+                writeln!(f, ": {size} by {stride} from {low} dilated by {base_dilation} and {dilation}")?;
+            }
         }
-        let (batch, row, column) = (DimList(&view.batch_strides), &view.row_stride, &view.column_stride);
-        writeln!(f, " strides batch={batch} row={row} column={column}")?;
     }
+    write_matrix(f, "rhs", &product.rhs)?;
     match &product.output {
         ProductOutput::Buffer(buffer) => writeln!(f, "    into b{}", buffer.0),
+        ProductOutput::Strided { buffer, batch_stride, row_stride } => {
+            writeln!(f, "    into b{} strides batch={batch_stride} row={row_stride}", buffer.0)
+        }
         ProductOutput::Epilogue(epilogue) => write_loop(f, "  epilogue", epilogue),
     }
 }

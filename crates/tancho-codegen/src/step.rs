@@ -1,10 +1,16 @@
 //! What a plan consists of: steps with all numbers in them. Data only; [`execute`](crate::execute) runs them.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
-use tancho_kernels::Matmul;
+use tancho_ir::ops::CustomCall;
+use tancho_ir::{Bindings, Span};
+use tancho_kernels::{Matmul, Windows};
+use tancho_tensor::{DType, Shape};
 
 use crate::emit::KernelFunction;
 use crate::kernel::Form;
+use crate::plan::Plan;
 
 /// A place in memory relative to a base that a run supplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +56,10 @@ pub(crate) enum Step {
     Fold(FoldStep),
     Pack(PackStep),
     Product(ProductStep),
+    Copy(CopyStep),
+    While(Box<WhileStep>),
+    Case(Box<CaseStep>),
+    Host(Box<HostStep>),
 }
 
 impl Step {
@@ -59,6 +69,10 @@ impl Step {
             Step::Fold(_) => "blocks of a reduction",
             Step::Pack(_) => "pack",
             Step::Product(_) => "product",
+            Step::Copy(_) => "copy",
+            Step::While(_) => "while",
+            Step::Case(_) => "case",
+            Step::Host(_) => "host",
         }
     }
 
@@ -69,8 +83,64 @@ impl Step {
             Step::Fold(step) => step.tiles,
             Step::Pack(step) => step.tiles,
             Step::Product(step) => step.tiles,
+            Step::Copy(_) | Step::While(_) | Step::Case(_) | Step::Host(_) => 1,
         }
     }
+}
+
+/// Copies memory, unless both places are one in this run.
+pub(crate) struct CopyStep {
+    pub to: Pointer,
+    pub from: Pointer,
+    pub bytes: usize,
+}
+
+/// A plan that a step runs.
+pub(crate) struct NestedPlan {
+    pub plan: Arc<Plan>,
+    pub bindings: Bindings,
+    /// Its temporaries within those of the plan around it.
+    pub arena: Pointer,
+    pub temporary_bytes: usize,
+    pub result_bytes: Vec<usize>,
+}
+
+/// A loop.
+pub(crate) struct WhileStep {
+    pub condition: NestedPlan,
+    pub body: NestedPlan,
+    pub operands: Vec<Pointer>,
+    pub state: Vec<StateValue>,
+    /// Where the condition is written.
+    pub flag: Pointer,
+}
+
+/// A value of a loop's state.
+pub(crate) struct StateValue {
+    /// Where it is in the end.
+    pub first: Pointer,
+    /// The place with which that one takes turns; `None` where the body works in place.
+    pub other: Option<Pointer>,
+    /// Whether the body gives its argument back.
+    pub stays: bool,
+    pub bytes: usize,
+}
+
+/// A branch.
+pub(crate) struct CaseStep {
+    pub index: Pointer,
+    pub is_bool: bool,
+    pub branches: Vec<NestedPlan>,
+    pub operands: Vec<Pointer>,
+    pub results: Vec<Pointer>,
+}
+
+/// A call of a function of the host.
+pub(crate) struct HostStep {
+    pub call: CustomCall,
+    pub span: Span,
+    pub operands: Vec<(Pointer, DType, Shape)>,
+    pub results: Vec<(Pointer, DType, Shape)>,
 }
 
 /// A kernel with its buffers and its argument block.
@@ -211,14 +281,22 @@ pub(crate) struct ProductStep {
     pub n: usize,
     pub k: usize,
     pub batch: SmallVec<[usize; 2]>,
-    pub lhs: MatrixOperand,
+    pub lhs: LhsOperand,
     pub rhs: RhsOperand,
     /// Meaningless with an epilogue.
     pub output: Pointer,
     pub output_batch_bytes: usize,
+    /// In elements.
+    pub output_row_stride: usize,
     pub epilogue: Option<Epilogue>,
     pub tiles_per_batch: usize,
     pub tiles: usize,
+}
+
+pub(crate) enum LhsOperand {
+    Matrix(MatrixOperand),
+    /// The windows of each group's input; `group_stride` is in bytes.
+    Windows { windows: Box<Windows>, pointer: Pointer, group_stride: isize },
 }
 
 pub(crate) enum RhsOperand {

@@ -3,13 +3,15 @@
 mod generate;
 #[path = "emit/reference.rs"]
 mod reference;
+#[path = "emit/half.rs"]
+mod half;
 
 use std::sync::Arc;
 
 use generate::{Random, random_column, random_map, random_row};
 use reference::{Case, Layout};
 use tancho_codegen::kernel::{
-    Access, AccessMap, Binary, Body, Form, Instruction, Kernel, LaneFunction, Reduction, Scalar, Store, Stride, Unary,
+    Access, AccessMap, Binary, Body, DTYPES, Form, Instruction, Kernel, LaneFunction, Reduction, Scalar, Store, Stride, Unary,
 };
 use tancho_codegen::{code, emit::legal};
 use tancho_ir::ops::{Comparison, ReduceKind};
@@ -54,7 +56,7 @@ fn check_instructions(dtype: DType, build: impl Fn(&mut Body, Scalar, Scalar) ->
 
 #[test]
 fn unary_instructions() {
-    for dtype in DType::ALL {
+    for dtype in DTYPES {
         check_instructions(dtype, |body, x, _| {
             let operations = Unary::ALL.into_iter().filter(|&operation| legal::unary(operation, dtype).is_some());
             operations.map(|operation| body.unary(operation, x)).collect()
@@ -64,7 +66,7 @@ fn unary_instructions() {
 
 #[test]
 fn binary_instructions() {
-    for dtype in DType::ALL {
+    for dtype in DTYPES {
         check_instructions(dtype, |body, x, y| {
             binary_operations(dtype).map(|operation| body.binary(operation, x, y)).collect()
         });
@@ -78,7 +80,7 @@ fn binary_operations(dtype: DType) -> impl Iterator<Item = Binary> {
 /// With a constant on the right or on the left.
 #[test]
 fn binary_instructions_with_constants() {
-    for dtype in DType::ALL {
+    for dtype in DTYPES {
         for constant in generate::special_values(dtype) {
             check_instructions(dtype, |body, x, _| {
                 let constant = body.constant_bits(constant, dtype);
@@ -95,7 +97,7 @@ fn binary_instructions_with_constants() {
 
 #[test]
 fn comparisons_and_selects() {
-    for dtype in DType::ALL {
+    for dtype in DTYPES {
         check_instructions(dtype, |body, x, y| {
             let mut values = Vec::new();
             for comparison in Comparison::ALL {
@@ -123,19 +125,19 @@ fn comparisons_and_selects() {
 
 #[test]
 fn conversions() {
-    for from in DType::ALL {
+    for from in DTYPES {
         check_instructions(from, |body, x, _| {
-            DType::ALL.into_iter().filter(|&to| to != from).map(|to| body.convert(x, to)).collect()
+            DTYPES.into_iter().filter(|&to| to != from).map(|to| body.convert(x, to)).collect()
         });
     }
 }
 
 #[test]
 fn bitcasts() {
-    for from in DType::ALL.into_iter().filter(|&dtype| dtype != DType::Bool) {
+    for from in DTYPES.into_iter().filter(|&dtype| dtype != DType::Bool) {
         check_instructions(from, |body, x, _| {
             let fits = |to: &DType| *to != from && *to != DType::Bool && to.size() == from.size();
-            DType::ALL.into_iter().filter(fits).map(|to| body.bitcast(x, to)).collect()
+            DTYPES.into_iter().filter(fits).map(|to| body.bitcast(x, to)).collect()
         });
     }
 }
@@ -222,7 +224,7 @@ fn reductions() {
         ];
         all.into_iter().filter(move |kind| kind.accepts(dtype))
     };
-    for dtype in DType::ALL {
+    for dtype in DTYPES {
         for (form, lengths) in [(Form::Row, ROW_LENGTHS), (Form::Column, COLUMN_LENGTHS)] {
             for arg in [false, true] {
                 let mut body = Body::new();
@@ -430,7 +432,7 @@ fn kernels_print_and_parse() {
 
 #[test]
 fn constants_print_and_parse() {
-    for dtype in DType::ALL {
+    for dtype in DTYPES {
         let mut body = Body::new();
         let values: Vec<Scalar> =
             generate::special_values(dtype).into_iter().map(|bits| body.constant_bits(bits, dtype)).collect();

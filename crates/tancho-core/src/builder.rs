@@ -249,14 +249,35 @@ impl<'g> Builder<'g> {
         self.reshape(reduced, kept.collect())
     }
 
+    /// Computes with `f32` in the place of 16-bit floats of one dtype, and rounds the result once; with other values as they
+    /// are.
+    pub(crate) fn widened<const N: usize>(
+        &mut self,
+        values: [Value; N],
+        compute: impl FnOnce(&mut Self, [Value; N]) -> Result<Value, Fault>,
+    ) -> Result<Value, Fault> {
+        let dtype = self.dtype(values[0]);
+        if !dtype.is_half() || values.iter().any(|&value| self.dtype(value) != dtype) {
+            return compute(self, values);
+        }
+        let mut wide = values;
+        for value in &mut wide {
+            *value = self.convert(DType::F32, *value)?;
+        }
+        let result = compute(self, wide)?;
+        self.convert(dtype, result)
+    }
+
     /// The mean over axes, which leave the shape: the sum divided by the number of elements.
     pub(crate) fn mean(&mut self, x: Value, axes: &[usize]) -> Result<Value, Fault> {
         self.require_float(x)?;
         let dims = self.dims(x);
         let count = Dim::product(axes.iter().map(|&axis| &dims[axis]));
-        let sum = self.reduce(ReduceKind::Sum, x, axes)?;
-        let count = self.size(&count, self.dtype(x))?;
-        self.binary(BinaryOp::Divide, sum, count)
+        self.widened([x], |builder, [x]| {
+            let sum = builder.reduce(ReduceKind::Sum, x, axes)?;
+            let count = builder.size(&count, builder.dtype(x))?;
+            builder.binary(BinaryOp::Divide, sum, count)
+        })
     }
 
     pub(crate) fn dot(&mut self, x: Value, y: Value, op: DotOp) -> Result<Value, Fault> {

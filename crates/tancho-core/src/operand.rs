@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use tancho_tensor::DType;
+use tancho_tensor::{DType, bf16, f16};
 
 use crate::scalar::Scalar;
 use crate::shape::Dim;
@@ -74,7 +74,7 @@ macro_rules! scalars {
         }
     )*};
 }
-scalars!(f32 f64 i8 i16 i32 i64 u8 u16 u32 u64 usize bool);
+scalars!(f16 bf16 f32 f64 i8 i16 i32 i64 u8 u16 u32 u64 usize bool);
 
 impl<'a> Operand<'a> {
     /// The dtype, where the operand has one of its own.

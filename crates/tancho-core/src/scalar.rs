@@ -1,7 +1,7 @@
 //! Rust values that become tensors: scalars that meet a tensor, and nested literals.
 
 use smallvec::SmallVec;
-use tancho_tensor::{Array, ArrayError, DType, Element};
+use tancho_tensor::{Array, ArrayError, DType, Element, bf16, f16, round_to_odd};
 
 /// A Rust number or `bool`, before it takes the dtype of the tensor that it meets.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,15 +58,23 @@ impl Scalar {
                 }
             };
         }
+        macro_rules! float {
+            ($rounded:expr, $value:expr) => {{
+                let rounded = $rounded;
+                if ($value as f64).is_finite() && rounded.is_infinite() {
+                    return Err(format!("{:?} is out of range for {dtype}", $value));
+                }
+                Array::new([], &[rounded])
+            }};
+        }
         let array = match (self.number, dtype) {
             (Number::Bool(value), _) => Array::new([], &[value]),
-            (Number::Float(value), DType::F32) => {
-                if value.is_finite() && (value as f32).is_infinite() {
-                    return Err(format!("{value:?} is out of range for f32"));
-                }
-                Array::new([], &[value as f32])
-            }
+            (Number::Float(value), DType::F16) => float!(f16::from_f32(round_to_odd(value)), value),
+            (Number::Float(value), DType::BF16) => float!(bf16::from_f32(round_to_odd(value)), value),
+            (Number::Float(value), DType::F32) => float!(value as f32, value),
             (Number::Float(value), _) => Array::new([], &[value]),
+            (Number::Integer(value), DType::F16) => float!(f16::from_f32(round_to_odd(integer_to_odd(value))), value),
+            (Number::Integer(value), DType::BF16) => float!(bf16::from_f32(round_to_odd(integer_to_odd(value))), value),
             (Number::Integer(value), DType::F32) => Array::new([], &[value as f32]),
             (Number::Integer(value), DType::F64) => Array::new([], &[value as f64]),
             (Number::Integer(value), DType::I8) => integer!(i8, value),
@@ -83,11 +91,25 @@ impl Scalar {
     }
 }
 
+/// An integer as a float that rounds to fewer bits as the integer does: what does not fit makes the last bit odd.
+fn integer_to_odd(value: i128) -> f64 {
+    let rounded = value as f64;
+    let error = value - rounded as i128;
+    if error == 0 || rounded.to_bits() & 1 == 1 {
+        return rounded;
+    }
+    // The magnitude's next neighbour on the side of the error has the bits one more or one less, and is odd.
+    let bits = if (error > 0) == (value > 0) { rounded.to_bits() + 1 } else { rounded.to_bits() - 1 };
+    f64::from_bits(bits)
+}
+
 /// A constant of the library's own as an array of rank 0: rounded, or truncated and saturated.
 pub(crate) fn constant_array(dtype: DType, value: f64) -> Result<Array, ArrayError> {
     macro_rules! numbers {
         ($($DType:ident $T:ident),*) => {
             match dtype {
+                DType::F16 => Array::new([], &[f16::from_f32(round_to_odd(value))]),
+                DType::BF16 => Array::new([], &[bf16::from_f32(round_to_odd(value))]),
                 $( DType::$DType => Array::new([], &[value as $T]), )*
                 DType::Bool => Array::new([], &[value != 0.0]),
             }
@@ -134,7 +156,7 @@ macro_rules! scalars {
         }
     )*};
 }
-scalars!(f32 Float, f64 Float, i8 Integer, i16 Integer, i32 Integer, i64 Integer, u8 Integer, u16 Integer, u32 Integer,
+scalars!(f16 Float, bf16 Float, f32 Float, f64 Float, i8 Integer, i16 Integer, i32 Integer, i64 Integer, u8 Integer, u16 Integer, u32 Integer,
          u64 Integer, bool Bool);
 
 /// A count, which is an `i64` where it meets no tensor.
@@ -247,6 +269,15 @@ mod tests {
         check(-1, DType::U64, Err("-1 is out of range for u64"));
         check(1e300, DType::F32, Err("1e300 is out of range for f32"));
         check(f64::INFINITY, DType::F32, Ok(f64::INFINITY));
+        check(0.1, DType::F16, Ok(0.099_975_585_937_5));
+        check(f16::from_f32(0.5), DType::F32, Ok(0.5));
+        check(bf16::from_f32(3.0), DType::F16, Ok(3.0));
+        check(65504, DType::F16, Ok(65504.0));
+        check(65520, DType::F16, Err("65520 is out of range for f16"));
+        check(1e39, DType::BF16, Err("1e39 is out of range for bf16"));
+        // One above the middle of two neighbours, which f64 does not hold.
+        check((257u64 << 55) + 1, DType::BF16, Ok(258.0 * 2f64.powi(55)));
+        check(257u64 << 55, DType::BF16, Ok(256.0 * 2f64.powi(55)));
         check(true, DType::F32, Err("the bool true does not fit elements of f32"));
         check(1, DType::Bool, Err("the integer 1 does not fit elements of bool"));
         let float = "the float 2.0 does not fit elements of i32; use .to(DType::F32) on the tensor";

@@ -11,6 +11,7 @@ mod npy;
 mod npy_header;
 mod safetensors;
 mod model;
+pub mod stablehlo;
 
 pub use error::FormatError;
 pub use model::{PROGRAM_FILE, WEIGHTS_FILE, load_model, save_model};

@@ -54,6 +54,9 @@ pub(crate) fn parse_header(bytes: &[u8], file: &Path) -> Result<Header, FormatEr
 /// The header of an array, up to its data.
 pub(crate) fn write_header(dtype: DType, shape: &Shape) -> Vec<u8> {
     let descr = match dtype {
+        DType::F16 => "<f2",
+        // NumPy has no bfloat16: extensions that do write it as raw bytes, two for each element.
+        DType::BF16 => "<V2",
         DType::F32 => "<f4",
         DType::F64 => "<f8",
         DType::I8 => "|i1",
@@ -137,6 +140,9 @@ impl<'a> Parser<'a> {
         let big_endian = descr.first() == Some(&b'>');
         let (order, kind) = descr.split_at(descr.len().min(1));
         let dtype = match kind {
+            b"f2" => DType::F16,
+            // Two raw bytes: what extensions of NumPy write for bfloat16.
+            b"V2" => DType::BF16,
             b"f4" => DType::F32,
             b"f8" => DType::F64,
             b"i1" => DType::I8,
@@ -153,7 +159,7 @@ impl<'a> Parser<'a> {
         match order {
             b"<" | b">" => Ok((dtype, big_endian)),
             b"=" => Ok((dtype, cfg!(target_endian = "big"))),
-            b"|" if dtype.size() == 1 => Ok((dtype, false)),
+            b"|" if dtype.size() == 1 || dtype == DType::BF16 => Ok((dtype, false)),
             _ => Err(self.unsupported(explain(descr))),
         }
     }
@@ -254,7 +260,6 @@ fn describe(bytes: &[u8], nothing: &str) -> String {
 /// An unsupported dtype in words.
 fn explain(descr: &[u8]) -> String {
     let kind = match (descr.get(1), descr.get(2..)) {
-        (Some(b'f'), Some(b"2")) => " (16-bit floats)",
         (Some(b'f'), _) => " (extended floats)",
         (Some(b'c'), _) => " (complex numbers)",
         (Some(b'U' | b'S' | b'a'), _) => " (strings)",

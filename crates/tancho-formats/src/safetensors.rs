@@ -168,6 +168,8 @@ fn header_error(error: SafeTensorError, bytes: &[u8], file: &Path) -> FormatErro
 
 fn foreign_dtype(dtype: DType) -> Dtype {
     match dtype {
+        DType::F16 => Dtype::F16,
+        DType::BF16 => Dtype::BF16,
         DType::F32 => Dtype::F32,
         DType::F64 => Dtype::F64,
         DType::I8 => Dtype::I8,

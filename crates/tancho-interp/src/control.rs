@@ -1,13 +1,56 @@
-//! Calls.
+//! Calls, loops, branches. The symbols of a graph that is called are its own: the sizes of the operands bind them anew.
 
-use tancho_ir::ops::ControlOp;
-use tancho_tensor::Array;
+use tancho_ir::ops::{ControlOp, CustomCall};
+use tancho_tensor::{Array, DType, Shape};
 
-use crate::{InterpretError, interpret};
+use crate::value::{Failure, elements, integer, word};
+use crate::{CustomCalls, call};
 
-pub(crate) fn evaluate(op: &ControlOp, operands: &[Array]) -> Result<Vec<Array>, InterpretError> {
+pub(crate) fn evaluate(
+    op: &ControlOp,
+    operands: &[Array],
+    results: &[(DType, Shape)],
+    custom_calls: &CustomCalls<'_>,
+) -> Result<Vec<Array>, Failure> {
     match op {
-        // The callee's symbols are its own: the sizes of the operands bind them anew.
-        ControlOp::Call(callee) => interpret(callee, operands),
+        ControlOp::Call(callee) => call(callee, operands, custom_calls),
+        ControlOp::While { condition, body } => {
+            let mut values = operands.to_vec();
+            while elements::<bool>(&call(condition, &values, custom_calls)?[0])[0] {
+                let next = call(body, &values, custom_calls)?;
+                // What is behind the state stays.
+                values.splice(..next.len(), next);
+            }
+            values.truncate(results.len());
+            Ok(values)
+        }
+        ControlOp::Case { branches } => {
+            let (index, arguments) = (&operands[0], &operands[1..]);
+            let chosen = usize::try_from(integer(index.dtype(), word(index, 0))).unwrap_or(usize::MAX);
+            let branch = branches.get(chosen).unwrap_or(&branches[branches.len() - 1]);
+            call(branch, arguments, custom_calls)
+        }
+        ControlOp::OptimizationBarrier => Ok(operands.to_vec()),
+        ControlOp::CustomCall(op) => custom_call(op, operands, results, custom_calls),
     }
+}
+
+fn custom_call(
+    op: &CustomCall,
+    operands: &[Array],
+    results: &[(DType, Shape)],
+    custom_calls: &CustomCalls<'_>,
+) -> Result<Vec<Array>, Failure> {
+    let fail = |message: String| Failure::CustomCall { target: op.target.to_string(), message };
+    let found = custom_calls(op, operands).ok_or_else(|| fail("no such function is known".into()))?.map_err(fail)?;
+    if found.len() != results.len() {
+        return Err(fail(format!("gives {} results, not {}", found.len(), results.len())));
+    }
+    for (position, (array, (dtype, shape))) in found.iter().zip(results).enumerate() {
+        if (array.dtype(), array.shape()) != (*dtype, shape) {
+            let given = format!("{}{}", array.dtype(), array.shape());
+            return Err(fail(format!("gives {given} as result {position}, not {dtype}{shape}")));
+        }
+    }
+    Ok(found)
 }

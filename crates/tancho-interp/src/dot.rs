@@ -1,13 +1,19 @@
 //! `dot_general`, in the order that its documentation fixes.
 
-use tancho_ir::ops::DotOp;
 use tancho_ir::ops::dot::K_BLOCK;
-use tancho_tensor::{Array, Shape, with_element};
+use tancho_ir::ops::{BinaryOp, DotOp};
+use tancho_tensor::{Array, DType, Shape, with_element};
 
+use crate::elementwise::convert;
 use crate::scalar::Scalar;
 use crate::value::{Failure, elements, for_each_index, position, tabulate};
 
 pub(crate) fn evaluate(op: &DotOp, lhs: &Array, rhs: &Array) -> Result<Array, Failure> {
+    if lhs.dtype().is_half() {
+        // One rounding, at the end.
+        let product = evaluate(op, &convert(DType::F32, lhs)?, &convert(DType::F32, rhs)?)?;
+        return convert(lhs.dtype(), &product);
+    }
     with_element!(lhs.dtype(), T => dot_general::<T>(op, lhs, rhs))
 }
 
@@ -35,12 +41,17 @@ fn dot_general<T: Scalar>(op: &DotOp, lhs: &Array, rhs: &Array) -> Result<Array,
         let (left, right) = free.split_at(n_lhs_free);
         let first_x = position_of(lhs.shape(), &[(&op.lhs_batch, batch), (&lhs_free, left)]);
         let first_y = position_of(rhs.shape(), &[(&op.rhs_batch, batch), (&rhs_free, right)]);
-        let chain = |block: &[(usize, usize)]| {
-            block.iter().fold(T::ZERO, |sum, &(in_x, in_y)| T::multiply_add(x[first_x + in_x], y[first_y + in_y], sum))
-        };
-        let add = |sum, block| T::binary(tancho_ir::ops::BinaryOp::Add, sum, block).expect("every dtype has add");
-        distances.chunks(K_BLOCK).map(chain).reduce(add).unwrap_or(T::ZERO)
+        let products: Vec<(T, T)> =
+            distances.iter().map(|&(in_x, in_y)| (x[first_x + in_x], y[first_y + in_y])).collect();
+        sum_of_products(&products)
     })
+}
+
+/// The sum of the products of pairs: blocks of fused multiply-adds, added in order.
+pub(crate) fn sum_of_products<T: Scalar>(pairs: &[(T, T)]) -> T {
+    let chain = |block: &[(T, T)]| block.iter().fold(T::ZERO, |sum, &(x, y)| T::multiply_add(x, y, sum));
+    let add = |sum, block| T::binary(BinaryOp::Add, sum, block).expect("every dtype has add");
+    pairs.chunks(K_BLOCK).map(chain).reduce(add).unwrap_or(T::ZERO)
 }
 
 /// The position of an index that is given in parts, as axes and the places on them; it is 0 on the other axes.

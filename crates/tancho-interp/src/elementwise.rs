@@ -3,6 +3,7 @@
 use tancho_ir::ops::{BinaryOp, Comparison, ElementwiseOp, UnaryOp};
 use tancho_tensor::{Array, DType, Element, with_element};
 
+use crate::precision::reduce_precision;
 use crate::scalar::{ConvertTo, Scalar};
 use crate::value::{Failure, elements, fill};
 
@@ -13,6 +14,13 @@ pub(crate) fn evaluate(op: ElementwiseOp, operands: &[Array]) -> Result<Array, F
         ElementwiseOp::Compare(comparison) => compare(comparison, &operands[0], &operands[1]),
         ElementwiseOp::Select => select(&operands[0], &operands[1], &operands[2]),
         ElementwiseOp::Convert(dtype) => convert(dtype, &operands[0]),
+        ElementwiseOp::ReducePrecision { exponent_bits, mantissa_bits } => {
+            let operand = &operands[0];
+            with_element!(operand.dtype(), T => {
+                let x = elements::<T>(operand);
+                fill(operand.shape(), |at| reduce_precision(x[at], exponent_bits, mantissa_bits))
+            })
+        }
         ElementwiseOp::Clamp => clamp(&operands[0], &operands[1], &operands[2]),
     }
 }
@@ -42,7 +50,7 @@ fn compare(comparison: Comparison, left: &Array, right: &Array) -> Result<Array,
 }
 
 // Rust's comparisons of floats are those of IEEE 754, which the op has.
-fn holds<T: Element>(comparison: Comparison, x: T, y: T) -> bool {
+pub(crate) fn holds<T: Element>(comparison: Comparison, x: T, y: T) -> bool {
     match comparison {
         Comparison::Eq => x == y,
         Comparison::Ne => x != y,
@@ -71,11 +79,13 @@ pub(crate) fn convert(dtype: DType, operand: &Array) -> Result<Array, Failure> {
 fn clamp(low: &Array, operand: &Array, high: &Array) -> Result<Array, Failure> {
     with_element!(operand.dtype(), T => {
         let (low, x, high) = (spread::<T>(low), elements::<T>(operand), spread::<T>(high));
-        let apply = |op, x, y| T::binary(op, x, y).expect("every dtype has maximum and minimum");
-        fill(operand.shape(), |at| {
-            apply(BinaryOp::Minimum, apply(BinaryOp::Maximum, x[at], low(at)), high(at))
-        })
+        fill(operand.shape(), |at| clamp_element(low(at), x[at], high(at)))
     })
+}
+
+pub(crate) fn clamp_element<T: Scalar>(low: T, x: T, high: T) -> T {
+    let apply = |op, x, y| T::binary(op, x, y).expect("every dtype has maximum and minimum");
+    apply(BinaryOp::Minimum, apply(BinaryOp::Maximum, x, low), high)
 }
 
 /// The elements by position, where a scalar stands for any number of equal ones.

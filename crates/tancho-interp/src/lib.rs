@@ -12,14 +12,25 @@
 
 mod value;
 mod scalar;
+mod half;
+mod special;
+mod precision;
 mod elementwise;
 mod shape;
+mod window;
+mod region;
 mod reduce;
 mod dot;
+mod conv;
+mod fold;
+mod index;
+mod random;
+mod linalg;
 mod control;
 
 use std::fmt;
 
+use tancho_ir::ops::CustomCall;
 use tancho_ir::{BindError, Bindings, Graph, Node, NodeKind, Op, OpError, Relation, Span, TensorType, bind, infer};
 use tancho_tensor::{AllocError, Array, DType, Shape};
 
@@ -48,6 +59,9 @@ pub enum InterpretError {
     /// An operand is never computed, since the graph has a cycle.
     #[error("{op}: an operand depends on the result{}", Place(.span))]
     Cycle { op: &'static str, span: Span },
+    /// A function of the host is not known, or does not give what the op says.
+    #[error("custom_call: @{target}: {message}{}", Place(.span))]
+    CustomCall { target: String, message: String, span: Span },
     /// A graph that is called has no result.
     #[error("{error}, in the call of @{graph}{}", Place(.span))]
     Call { graph: String, error: Box<InterpretError>, span: Span },
@@ -67,12 +81,28 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Evaluates a graph for the given arguments.
+/// The functions of the host that `custom_call` may name: their results for operands, or why there are none; `None` for an
+/// op whose target is not known.
+pub type CustomCalls<'a> = dyn Fn(&CustomCall, &[Array]) -> Option<Result<Vec<Array>, String>> + 'a;
+
+/// Evaluates a graph for the given arguments; there are no functions of the host.
 ///
 /// # Errors
 /// The arguments do not fit the graph's parameters and constraints, a result does not fit in memory, or the graph is
 /// one that the verifier would refuse.
 pub fn interpret(graph: &Graph, arguments: &[Array]) -> Result<Vec<Array>, InterpretError> {
+    interpret_with(graph, arguments, &|_, _| None)
+}
+
+/// As [`interpret`], with functions of the host.
+///
+/// # Errors
+/// As [`interpret`], or a function is not known, fails, or gives results of other types than the op has.
+pub fn interpret_with(
+    graph: &Graph,
+    arguments: &[Array],
+    custom_calls: &CustomCalls<'_>,
+) -> Result<Vec<Array>, InterpretError> {
     let types: Vec<(DType, &Shape)> = arguments.iter().map(|array| (array.dtype(), array.shape())).collect();
     let bindings = bind(graph, &types)?;
     let mut values: Vec<Vec<Array>> = vec![Vec::new(); graph.id_bound()];
@@ -85,7 +115,7 @@ pub fn interpret(graph: &Graph, arguments: &[Array]) -> Result<Vec<Array>, Inter
                     let computed = values[operand.node.index()].get(operand.result as usize);
                     computed.cloned().ok_or_else(|| InterpretError::Cycle { op: op.name(), span: node.span().clone() })
                 });
-                evaluate(node, op, &operands.collect::<Result<Vec<_>, _>>()?, &bindings)?
+                evaluate(node, op, &operands.collect::<Result<Vec<_>, _>>()?, &bindings, custom_calls)?
             }
         };
     }
@@ -98,24 +128,40 @@ pub fn interpret(graph: &Graph, arguments: &[Array]) -> Result<Vec<Array>, Inter
     graph.results().iter().map(result).collect()
 }
 
-fn evaluate(node: &Node, op: &Op, operands: &[Array], bindings: &Bindings) -> Result<Vec<Array>, InterpretError> {
+/// Evaluates a graph that an op holds.
+fn call(graph: &Graph, arguments: &[Array], custom_calls: &CustomCalls<'_>) -> Result<Vec<Array>, Failure> {
+    interpret_with(graph, arguments, custom_calls)
+        .map_err(|error| Failure::Call { graph: graph.name().to_owned(), error: Box::new(error) })
+}
+
+fn evaluate(
+    node: &Node,
+    op: &Op,
+    operands: &[Array],
+    bindings: &Bindings,
+    custom_calls: &CustomCalls<'_>,
+) -> Result<Vec<Array>, InterpretError> {
     let inferred = infer_shapes(node, op, operands, bindings)?;
-    let span = || node.span().clone();
-    let fail = |failure| match failure {
-        Failure::TooLarge => InterpretError::TooLarge { op: op.name(), span: span() },
-        Failure::Alloc(error) => InterpretError::Alloc { op: op.name(), error, span: span() },
-    };
-    let one = |result: Result<Array, Failure>| result.map(|array| vec![array]).map_err(fail);
+    let one = |result: Result<Array, Failure>| result.map(|array| vec![array]);
     let results = match op {
         Op::Elementwise(op) => one(elementwise::evaluate(*op, operands)),
         Op::Shape(op) => one(shape::evaluate(op, operands, bindings)),
         Op::Reduce(op) => one(reduce::evaluate(op, &operands[0])),
         Op::Dot(op) => one(dot::evaluate(op, &operands[0], &operands[1])),
-        Op::Control(control) => control::evaluate(control, operands).map_err(|error| {
-            let tancho_ir::ops::ControlOp::Call(callee) = control;
-            InterpretError::Call { graph: callee.name().to_owned(), error: Box::new(error), span: span() }
-        }),
-    }?;
+        Op::Conv(op) => one(conv::evaluate(op, &operands[0], &operands[1], &inferred[0].1, bindings)),
+        Op::Fold(op) => fold::evaluate(op, operands, &inferred, bindings, custom_calls),
+        Op::Index(op) => index::evaluate(op, operands, &inferred, bindings, custom_calls),
+        Op::Random(op) => random::evaluate(op, &operands[0], &inferred),
+        Op::Linalg(op) => one(linalg::evaluate(*op, operands)),
+        Op::Control(op) => control::evaluate(op, operands, &inferred, custom_calls),
+    };
+    let span = || node.span().clone();
+    let results = results.map_err(|failure| match failure {
+        Failure::TooLarge => InterpretError::TooLarge { op: op.name(), span: span() },
+        Failure::Alloc(error) => InterpretError::Alloc { op: op.name(), error, span: span() },
+        Failure::Call { graph, error } => InterpretError::Call { graph, error, span: span() },
+        Failure::CustomCall { target, message } => InterpretError::CustomCall { target, message, span: span() },
+    })?;
     debug_assert!(
         results.iter().map(|array| (array.dtype(), array.shape())).eq(inferred.iter().map(|(d, s)| (*d, s))),
         "{}: the results are not of the inferred types {inferred:?}",

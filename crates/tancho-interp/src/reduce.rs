@@ -5,13 +5,17 @@
 
 use tancho_ir::ops::reduce::order::{COLUMN_BLOCK, LANES, LAST_LANES, ROW_BLOCK, groups};
 use tancho_ir::ops::{BinaryOp, ReduceKind, ReduceOp};
-use tancho_tensor::{Array, Shape, with_element};
+use tancho_tensor::{Array, DType, Shape, with_element};
 
 use crate::elementwise::convert;
 use crate::scalar::Scalar;
 use crate::value::{Failure, elements, fill};
 
 pub(crate) fn evaluate(op: &ReduceOp, operand: &Array) -> Result<Array, Failure> {
+    if operand.dtype().is_half() && matches!(op.kind, ReduceKind::Sum | ReduceKind::Product) {
+        // One rounding, at the end.
+        return convert(operand.dtype(), &evaluate(op, &convert(DType::F32, operand)?)?);
+    }
     let fold_with = |operation: BinaryOp| {
         with_element!(operand.dtype(), T => {
             let fold = |x, y| T::binary(operation, x, y).expect("the op takes the dtype");
@@ -44,6 +48,7 @@ fn identity<T: Scalar>(operation: BinaryOp) -> T {
         BinaryOp::And => T::ALL_ONES,
         BinaryOp::Atan2
         | BinaryOp::Divide
+        | BinaryOp::NextAfter
         | BinaryOp::Power
         | BinaryOp::Remainder
         | BinaryOp::ShiftLeft

@@ -9,6 +9,8 @@
 use tancho_ir::ops::{BinaryOp, UnaryOp};
 use tancho_tensor::Element;
 
+use crate::special;
+
 /// An element and the ops on it.
 pub(crate) trait Scalar: Element + ConvertTo<bool> {
     /// +0 or false.
@@ -34,6 +36,12 @@ pub(crate) trait Scalar: Element + ConvertTo<bool> {
     fn is_finite(self) -> bool;
 
     fn is_nan(self) -> bool;
+
+    /// The element's bits, the others zero.
+    fn to_word(self) -> u64;
+
+    /// The element of some bits; the others do not count.
+    fn from_word(word: u64) -> Self;
 }
 
 /// The op `convert` from one element type to another.
@@ -110,6 +118,22 @@ macro_rules! float {
                     UnaryOp::Sqrt => x.sqrt(),
                     UnaryOp::Tan => in_f64(libm::tan),
                     UnaryOp::Tanh => in_f64(libm::tanh),
+                    // Special functions.
+                    UnaryOp::Acos => in_f64(libm::acos),
+                    // `libm` does not give NaN below −1.
+                    UnaryOp::Acosh if x < 1.0 => $float::NAN,
+                    UnaryOp::Acosh => in_f64(libm::acosh),
+                    UnaryOp::Asin => in_f64(libm::asin),
+                    UnaryOp::Asinh => in_f64(libm::asinh),
+                    UnaryOp::Atan => in_f64(libm::atan),
+                    UnaryOp::Atanh => in_f64(libm::atanh),
+                    UnaryOp::BesselI1e => in_f64(special::bessel_i1e),
+                    UnaryOp::Cosh => in_f64(libm::cosh),
+                    UnaryOp::Digamma => in_f64(special::digamma),
+                    UnaryOp::ErfInv => in_f64(special::erf_inv),
+                    UnaryOp::Erfc => in_f64(libm::erfc),
+                    UnaryOp::Lgamma => in_f64(libm::lgamma),
+                    UnaryOp::Sinh => in_f64(libm::sinh),
                     UnaryOp::CountLeadingZeros | UnaryOp::IsFinite | UnaryOp::Not | UnaryOp::Popcnt => return None,
                 })
             }
@@ -138,6 +162,13 @@ macro_rules! float {
                         }
                     }
                     BinaryOp::Multiply => x * y,
+                    BinaryOp::NextAfter if x.is_nan() || y.is_nan() => $float::NAN,
+                    BinaryOp::NextAfter if x == y => y,
+                    // The least number of the sign of the right one.
+                    BinaryOp::NextAfter if x == 0.0 => $float::from_bits(1).copysign(y),
+                    // The bits of numbers of one sign are in the order of their magnitudes.
+                    BinaryOp::NextAfter if (x < y) == (x > 0.0) => $float::from_bits(x.to_bits() + 1),
+                    BinaryOp::NextAfter => $float::from_bits(x.to_bits() - 1),
                     BinaryOp::Power => in_f64(libm::pow),
                     BinaryOp::Remainder => $remainder(x, y),
                     BinaryOp::Subtract => x - y,
@@ -160,6 +191,16 @@ macro_rules! float {
 
             fn is_nan(self) -> bool {
                 <$float>::is_nan(self)
+            }
+
+            #[allow(clippy::useless_conversion)]
+            fn to_word(self) -> u64 {
+                u64::from(self.to_bits())
+            }
+
+            #[allow(clippy::unnecessary_cast)]
+            fn from_word(word: u64) -> Self {
+                $float::from_bits(word as _)
             }
         }
     };
@@ -196,6 +237,19 @@ macro_rules! integer {
                     UnaryOp::Popcnt => x.count_ones() as $integer,
                     UnaryOp::Sign if is_signed => (x as $signed).signum() as $integer,
                     UnaryOp::Abs
+                    | UnaryOp::Acos
+                    | UnaryOp::Acosh
+                    | UnaryOp::Asin
+                    | UnaryOp::Asinh
+                    | UnaryOp::Atan
+                    | UnaryOp::Atanh
+                    | UnaryOp::BesselI1e
+                    | UnaryOp::Cosh
+                    | UnaryOp::Digamma
+                    | UnaryOp::ErfInv
+                    | UnaryOp::Erfc
+                    | UnaryOp::Lgamma
+                    | UnaryOp::Sinh
                     | UnaryOp::Cbrt
                     | UnaryOp::Ceil
                     | UnaryOp::Cosine
@@ -286,7 +340,7 @@ macro_rules! integer {
                     }
                     BinaryOp::Subtract => x.wrapping_sub(y),
                     BinaryOp::Xor => x ^ y,
-                    BinaryOp::Atan2 => return None,
+                    BinaryOp::Atan2 | BinaryOp::NextAfter => return None,
                 })
             }
 
@@ -300,6 +354,14 @@ macro_rules! integer {
 
             fn is_nan(self) -> bool {
                 false
+            }
+
+            fn to_word(self) -> u64 {
+                (self as $unsigned) as u64
+            }
+
+            fn from_word(word: u64) -> Self {
+                word as $integer
             }
         }
     };
@@ -324,6 +386,19 @@ impl Scalar for bool {
         match op {
             UnaryOp::Not => Some(!x),
             UnaryOp::Abs
+            | UnaryOp::Acos
+            | UnaryOp::Acosh
+            | UnaryOp::Asin
+            | UnaryOp::Asinh
+            | UnaryOp::Atan
+            | UnaryOp::Atanh
+            | UnaryOp::BesselI1e
+            | UnaryOp::Cosh
+            | UnaryOp::Digamma
+            | UnaryOp::ErfInv
+            | UnaryOp::Erfc
+            | UnaryOp::Lgamma
+            | UnaryOp::Sinh
             | UnaryOp::Cbrt
             | UnaryOp::Ceil
             | UnaryOp::Cosine
@@ -356,6 +431,7 @@ impl Scalar for bool {
             BinaryOp::Xor => Some(x ^ y),
             BinaryOp::Atan2
             | BinaryOp::Divide
+            | BinaryOp::NextAfter
             | BinaryOp::Power
             | BinaryOp::Remainder
             | BinaryOp::ShiftLeft
@@ -375,5 +451,13 @@ impl Scalar for bool {
 
     fn is_nan(self) -> bool {
         false
+    }
+
+    fn to_word(self) -> u64 {
+        u64::from(self)
+    }
+
+    fn from_word(word: u64) -> Self {
+        word & 1 == 1
     }
 }

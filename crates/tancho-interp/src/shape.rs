@@ -46,6 +46,18 @@ pub(crate) fn evaluate(op: &ShapeOp, operands: &[Array], bindings: &Bindings) ->
             let high = evaluate(high).ok_or(Failure::TooLarge)?;
             pad(&operands[0], &operands[1], &low, &high, interior)
         }
+        ShapeOp::BitcastConvert { dtype } => {
+            // Elements are stored with their lowest byte first, one behind the other: the bytes stay as they are.
+            let operand = &operands[0];
+            let (before, after) = (operand.dtype().size(), dtype.size());
+            let mut sizes = operand.shape().to_vec();
+            if before > after {
+                sizes.push(before / after);
+            } else if before < after {
+                sizes.pop();
+            }
+            Ok(Array::from_buffer(*dtype, sizes, operand.buffer().clone())?)
+        }
         ShapeOp::Reverse { axes } => {
             let operand = &operands[0];
             gather(operand, operand.shape(), |index| {

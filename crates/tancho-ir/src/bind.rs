@@ -15,6 +15,14 @@ impl Bindings {
         self.0.iter().find(|(name, _)| name == symbol).map(|(_, value)| *value)
     }
 
+    /// Gives a symbol its value.
+    pub fn insert(&mut self, symbol: Symbol, value: i64) {
+        match self.0.iter_mut().find(|(name, _)| *name == symbol) {
+            Some(known) => known.1 = value,
+            None => self.0.push((symbol, value)),
+        }
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&Symbol, i64)> {
         self.0.iter().map(|(symbol, value)| (symbol, *value))
     }

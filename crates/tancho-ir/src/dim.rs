@@ -62,12 +62,15 @@ type Product = Vec<Atom>;
 
 /// A factor that does not simplify further.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Atom {
+pub enum Atom {
     Symbol(Symbol),
+    /// The quotient rounded down.
     FloorDiv(Dim, Dim),
+    /// The remainder of that.
     Mod(Dim, Dim),
     /// Sorted and distinct, at least two.
     Min(Vec<Dim>),
+    /// As those of `Min`.
     Max(Vec<Dim>),
 }
 
@@ -234,7 +237,9 @@ impl Dim {
         if merged.is_empty() { Dim::known(constant) } else { Dim(Form::Sum(Arc::new(Sum { terms: merged, constant }))) }
     }
 
-    fn parts(&self) -> (&[(Product, i64)], i64) {
+    /// The sum: its terms, each a product of atoms with its coefficient, and its constant; for whoever computes sizes by other
+    /// means than [`Dim::evaluate`].
+    pub fn parts(&self) -> (&[(Vec<Atom>, i64)], i64) {
         match &self.0 {
             Form::Known(value) => (&[], *value),
             Form::Sum(sum) => (&sum.terms, sum.constant),

@@ -266,6 +266,11 @@ impl Graph {
         self.nodes.iter().enumerate().filter(|(_, node)| node.is_some()).map(|(id, _)| NodeId(id as u32))
     }
 
+    /// Whether any operation must happen even if nobody uses its results.
+    pub fn has_side_effect(&self) -> bool {
+        self.nodes.iter().flatten().any(|node| node.op().is_some_and(Op::has_side_effect))
+    }
+
     /// The number of nodes, parameters included.
     pub fn node_count(&self) -> usize {
         self.mirror.node_count()

@@ -49,7 +49,16 @@ fn label(graph: &Graph, id: NodeId) -> String {
             let mut attributes = String::new();
             match op {
                 Op::Shape(ShapeOp::Constant(array)) => write_array(&mut attributes, array, Some(4), &mut 0),
-                Op::Elementwise(_) | Op::Shape(_) | Op::Reduce(_) | Op::Dot(_) | Op::Control(_) => {
+                Op::Elementwise(_)
+                | Op::Shape(_)
+                | Op::Reduce(_)
+                | Op::Dot(_)
+                | Op::Conv(_)
+                | Op::Fold(_)
+                | Op::Index(_)
+                | Op::Random(_)
+                | Op::Linalg(_)
+                | Op::Control(_) => {
                     let _ = write_attributes(&mut attributes, op);
                 }
             }

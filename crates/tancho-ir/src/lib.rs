@@ -19,11 +19,11 @@ mod verify;
 mod graphviz;
 
 pub use bind::{BindError, Bindings, bind};
-pub use dim::{Dim, Symbol};
+pub use dim::{Atom, Dim, Symbol};
 pub use graph::{Graph, Node, NodeId, NodeKind, Value};
 pub use graphviz::to_dot;
 pub use ops::{Op, OpError, infer};
 pub use span::{Location, Scope, Span};
 pub use text::{ParseError, ParseOptions, PrintOptions, op_names, parse, parse_with, print, write_attributes};
 pub use types::{Constraint, DimList, Dims, Relation, TensorType};
-pub use verify::{VerifyError, VerifyErrors, verify};
+pub use verify::{VerifyError, VerifyErrors, attribute_dims, verify};

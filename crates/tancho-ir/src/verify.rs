@@ -24,7 +24,9 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use crate::equalities::Equalities;
-use crate::ops::{ControlOp, DotOp, ElementwiseOp, ReduceOp, ShapeOp};
+use crate::ops::{
+    ControlOp, ConvOp, DotOp, ElementwiseOp, FoldOp, IndexOp, LinalgOp, RandomOp, ReduceOp, ShapeOp, WindowAxis,
+};
 use crate::text::{Place, PrintOptions, print_lines};
 use crate::{Dim, Graph, Node, NodeId, NodeKind, Op, Span, Symbol, TensorType, Value, infer};
 
@@ -84,10 +86,10 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyErrors> {
     while let Some(graph) = waiting.pop() {
         graphs.push(graph);
         for id in graph.node_ids() {
-            if let Some(Op::Control(ControlOp::Call(callee))) = graph.node(id).op()
-                && seen.insert(Arc::as_ptr(callee))
-            {
-                waiting.push(callee);
+            for (_, callee) in graph.node(id).op().map(Op::regions).unwrap_or_default() {
+                if seen.insert(Arc::as_ptr(callee)) {
+                    waiting.push(callee);
+                }
             }
         }
     }
@@ -338,7 +340,7 @@ impl<'a> Verifier<'a> {
 }
 
 /// The sizes among an op's attributes.
-fn attribute_dims(op: &Op) -> Vec<&Dim> {
+pub fn attribute_dims(op: &Op) -> Vec<&Dim> {
     match op {
         Op::Elementwise(
             ElementwiseOp::Unary(_)
@@ -346,12 +348,14 @@ fn attribute_dims(op: &Op) -> Vec<&Dim> {
             | ElementwiseOp::Compare(_)
             | ElementwiseOp::Select
             | ElementwiseOp::Convert(_)
+            | ElementwiseOp::ReducePrecision { .. }
             | ElementwiseOp::Clamp,
         ) => Vec::new(),
         Op::Shape(op) => match op {
             ShapeOp::Constant(_)
             | ShapeOp::Transpose { permutation: _ }
             | ShapeOp::Concatenate { axis: _ }
+            | ShapeOp::BitcastConvert { dtype: _ }
             | ShapeOp::Reverse { axes: _ } => Vec::new(),
             ShapeOp::Iota { dtype: _, dims, axis: _ }
             | ShapeOp::BroadcastInDim { dims, axes: _ }
@@ -362,8 +366,33 @@ fn attribute_dims(op: &Op) -> Vec<&Dim> {
         },
         Op::Reduce(ReduceOp { kind: _, axes: _ }) => Vec::new(),
         Op::Dot(DotOp { .. }) => Vec::new(),
-        Op::Control(ControlOp::Call(_)) => Vec::new(),
+        Op::Conv(ConvOp { window, .. }) => window_dims(window),
+        Op::Fold(op) => match op {
+            FoldOp::Reduce { axes: _, body: _ } | FoldOp::Scan { axis: _, reverse: _, body: _ } => Vec::new(),
+            FoldOp::ReduceWindow { window, body: _ } | FoldOp::SelectAndScatter { window, select: _, scatter: _ } => {
+                window_dims(window)
+            }
+        },
+        Op::Index(op) => match op {
+            IndexOp::Gather(gather) => gather.slice_sizes.iter().collect(),
+            IndexOp::DynamicSlice { sizes } => sizes.iter().collect(),
+            IndexOp::TopK { k } => vec![k],
+            IndexOp::Scatter(_) | IndexOp::DynamicUpdateSlice | IndexOp::Sort { .. } => Vec::new(),
+        },
+        Op::Random(RandomOp { algorithm: _, bits }) => bits.dims.iter().collect(),
+        Op::Linalg(LinalgOp::Cholesky { .. } | LinalgOp::TriangularSolve { .. }) => Vec::new(),
+        Op::Control(op) => match op {
+            ControlOp::CustomCall(call) => call.results.iter().flat_map(|of| &of.dims).collect(),
+            ControlOp::Call(_)
+            | ControlOp::While { .. }
+            | ControlOp::Case { .. }
+            | ControlOp::OptimizationBarrier => Vec::new(),
+        },
     }
+}
+
+fn window_dims(window: &[WindowAxis]) -> Vec<&Dim> {
+    window.iter().flat_map(|axis| [&axis.size, &axis.low, &axis.high]).collect()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use private_gemm_x86::{Accum, DType, DstKind, IType, InstrSet, gemm};
-use tancho_kernels::{Element, ElementType, Isa, Matmul, Matrix, Problem, Rhs, matmul};
+use tancho_kernels::{Element, ElementType, Isa, Lhs, Matmul, Matrix, Problem, Rhs, matmul};
 
 /// How rhs is given.
 #[derive(Clone, Copy, PartialEq)]
@@ -183,7 +183,7 @@ fn times<T: Element>(m: usize, k: usize, n: usize, form: Form, n_threads: usize,
             m,
             n,
             k,
-            lhs: Matrix { pointer: lhs.pointer(), row_stride: k as isize, column_stride: 1 },
+            lhs: Lhs::Matrix(Matrix { pointer: lhs.pointer(), row_stride: k as isize, column_stride: 1 }),
             rhs: if pack || form == Form::Packed { Rhs::Packed(packed.pointer()) } else { Rhs::Unpacked(matrix) },
             out: out.pointer(),
             out_row_stride: n,

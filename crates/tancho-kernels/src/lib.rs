@@ -30,6 +30,7 @@ mod microkernel;
 mod pack;
 mod stream;
 mod tile;
+pub mod windows;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -38,4 +39,5 @@ pub mod scalar;
 
 pub use element::{Element, ElementType, reference_dot};
 pub use isa::Isa;
-pub use matmul::{Epilogue, Matmul, Matrix, Problem, Rhs, matmul};
+pub use matmul::{Epilogue, Lhs, Matmul, Matrix, Problem, Rhs, matmul};
+pub use windows::{Windows, WindowsAxis};

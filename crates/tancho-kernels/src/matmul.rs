@@ -19,6 +19,7 @@ use crate::isa::Isa;
 use crate::kernel::{self, Kernel};
 use crate::pack::Operand;
 use crate::tile;
+use crate::windows::Windows;
 
 /// A matrix to be read, with any strides (in elements; negative ones and zero too), so that a transposition is free.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,14 @@ pub struct Matrix {
     pub pointer: *const u8,
     pub row_stride: isize,
     pub column_stride: isize,
+}
+
+/// The left-hand side of a product.
+#[derive(Clone, Copy, Debug)]
+pub enum Lhs<'w> {
+    Matrix(Matrix),
+    /// The windows of an input, which begins at the address. [`Matmul::scratch_len_of_windows`] is needed.
+    Windows(&'w Windows, *const u8),
 }
 
 /// The right-hand side of a product.
@@ -59,12 +68,12 @@ pub struct Epilogue {
 
 /// One product. A batch is a product for each of its matrices.
 #[derive(Clone, Copy, Debug)]
-pub struct Problem {
+pub struct Problem<'w> {
     pub m: usize,
     pub n: usize,
     pub k: usize,
     /// `m` rows and `k` columns.
-    pub lhs: Matrix,
+    pub lhs: Lhs<'w>,
     /// `k` rows and `n` columns.
     pub rhs: Rhs,
     /// `m` rows and `n` columns, each row's consecutive. Neither read nor written if there is an epilogue.
@@ -82,7 +91,7 @@ pub struct Matmul {
     panel: usize,
     lanes: usize,
     grid: fn(m: usize, n: usize) -> Grid,
-    scratch_len: fn(m: usize, n: usize, k: usize) -> usize,
+    scratch_len: fn(m: usize, n: usize, k: usize, has_windows: bool) -> usize,
     pack_rhs: unsafe fn(panels: Range<usize>, rhs: &Matrix, k: usize, n: usize, target: *mut u8),
     run_tile: unsafe fn(tile: usize, problem: &Problem, scratch: *mut u8),
 }
@@ -135,7 +144,12 @@ impl Matmul {
 
     /// Bytes of scratch memory that a thread needs to run tiles of a product.
     pub fn scratch_len(&self, m: usize, n: usize, k: usize) -> usize {
-        (self.scratch_len)(m, n, k)
+        (self.scratch_len)(m, n, k, false)
+    }
+
+    /// As [`Matmul::scratch_len`], for a left-hand side of windows.
+    pub fn scratch_len_of_windows(&self, m: usize, n: usize, k: usize) -> usize {
+        (self.scratch_len)(m, n, k, true)
     }
 
     /// Computes one tile of a product. Tiles write disjoint parts of the output, and can run in any order and at the same

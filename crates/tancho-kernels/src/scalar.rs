@@ -105,3 +105,13 @@ mod tests {
         assert_eq!(remainder_f64(3.0, f64::INFINITY), 3.0);
     }
 }
+
+/// Copies bytes between places that do not overlap.
+///
+/// # Safety
+/// `from` is readable and `to` writable for so many bytes, and they do not overlap.
+#[allow(unsafe_code)]
+pub unsafe extern "C" fn copy_bytes(to: *mut u8, from: *const u8, bytes: usize) {
+    // SAFETY: as the caller vouches for.
+    unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) }
+}

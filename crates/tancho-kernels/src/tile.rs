@@ -17,10 +17,11 @@ use std::ops::Range;
 use crate::element::Element;
 use crate::grid::{Grid, Orientation};
 use crate::kernel::Kernel;
-use crate::matmul::{Problem, Rhs};
+use crate::matmul::{Lhs, Problem, Rhs};
 use crate::microkernel::{MAX_PANELS, Panels, multiply_rows, panels_at_once};
 use crate::pack::{self, Operand};
 use crate::stream;
+use crate::windows::{self, Windows};
 
 /// Scratch memory is aligned to, and divided at multiples of, this many bytes.
 pub(crate) const SCRATCH_ALIGNMENT: usize = 64;
@@ -32,28 +33,35 @@ struct Scratch {
     edge: usize,
     sums: usize,
     transposed_sums: usize,
+    /// A block of rows that windows give.
+    gathered: usize,
 }
 
 impl Scratch {
-    fn new<K: Kernel>(grid: &Grid, k: usize) -> Self {
+    fn new<K: Kernel>(grid: &Grid, k: usize, has_windows: bool) -> Self {
         let (mut rows, mut columns) = grid.max_tile();
         let transposed_sums = rows * columns;
         if grid.orientation == Orientation::Transposed {
             std::mem::swap(&mut rows, &mut columns);
         }
         let block = k.min(K::Element::K_BLOCK);
+        let gathered_rows = match grid.orientation {
+            Orientation::Straight => rows,
+            Orientation::Transposed => (MAX_PANELS * K::PANEL).min(columns),
+        };
         Self {
             lhs: pack::packed_lhs_len::<K>(rows, block).max(stream::scratch_len(rows, columns)),
             rhs: MAX_PANELS * K::PANEL * block,
             edge: K::ROWS * K::PANEL,
             sums: rows * sums_row_stride::<K>(columns),
             transposed_sums,
+            gathered: if has_windows { gathered_rows * block } else { 0 },
         }
     }
 
-    fn offsets<K: Kernel>(&self) -> [usize; 6] {
-        let lengths = [self.lhs, self.rhs, self.edge, self.sums, self.transposed_sums];
-        let mut offsets = [0; 6];
+    fn offsets<K: Kernel>(&self) -> [usize; 7] {
+        let lengths = [self.lhs, self.rhs, self.edge, self.sums, self.transposed_sums, self.gathered];
+        let mut offsets = [0; 7];
         for (index, length) in lengths.into_iter().enumerate() {
             let unit = SCRATCH_ALIGNMENT / size_of::<K::Element>();
             offsets[index + 1] = offsets[index] + length.next_multiple_of(unit);
@@ -69,16 +77,46 @@ fn sums_row_stride<K: Kernel>(columns: usize) -> usize {
 }
 
 /// Bytes of scratch memory that [`run`] uses.
-pub(crate) fn scratch_len<K: Kernel>(m: usize, n: usize, k: usize) -> usize {
-    let [.., end] = Scratch::new::<K>(&Grid::new::<K>(m, n), k).offsets::<K>();
+pub(crate) fn scratch_len<K: Kernel>(m: usize, n: usize, k: usize, has_windows: bool) -> usize {
+    let [.., end] = Scratch::new::<K>(&Grid::new::<K>(m, n), k, has_windows).offsets::<K>();
     end * size_of::<K::Element>()
 }
 
 /// The rhs of a tile: packed, or to be packed on the way.
 #[derive(Clone, Copy)]
-enum Source<T> {
+enum Source<'w, T> {
     Packed { pointer: *const T, padded_n: usize },
     Unpacked(Operand<T>),
+    /// The rows of windows as columns.
+    Windows(Gathered<'w, T>),
+}
+
+/// The lhs of a tile.
+#[derive(Clone, Copy)]
+enum Left<'w, T> {
+    Matrix(Operand<T>),
+    Windows(Gathered<'w, T>),
+}
+
+/// Windows, and memory for a block of what they give.
+#[derive(Clone, Copy)]
+struct Gathered<'w, T> {
+    windows: &'w Windows,
+    input: *const T,
+    memory: *mut T,
+}
+
+impl<T: Element> Gathered<'_, T> {
+    /// Some rows and columns as a matrix, which is overwritten by the next.
+    ///
+    /// # Safety
+    /// The input is readable for what the windows describe; the memory holds as many rows and columns.
+    unsafe fn block(self, rows: Range<usize>, columns: Range<usize>) -> Operand<T> {
+        let row_stride = columns.len() as isize;
+        // SAFETY: the caller's contract.
+        unsafe { windows::gather(self.windows, self.input, rows, columns, self.memory) };
+        Operand { pointer: self.memory.cast_const(), row_stride, column_stride: 1 }
+    }
 }
 
 /// Where the sums of a tile go.
@@ -114,13 +152,17 @@ pub(crate) unsafe fn run<K: Kernel>(tile: usize, problem: &Problem, scratch: *mu
     let Problem { m, n, k, .. } = *problem;
     let grid = Grid::new::<K>(m, n);
     let (rows, columns) = grid.tile(tile);
-    let scratch_offsets = Scratch::new::<K>(&grid, k).offsets::<K>();
+    let has_windows = matches!(problem.lhs, Lhs::Windows(..));
+    let scratch_offsets = Scratch::new::<K>(&grid, k, has_windows).offsets::<K>();
     // SAFETY: offsets lie within the scratch memory, whose length and alignment the caller vouches for; tiles lie within
     // the operands and the output.
     unsafe {
         let part = |index: usize| scratch.cast::<K::Element>().add(scratch_offsets[index]);
         let buffers = Buffers { lhs: part(0), rhs: part(1), edge: part(2) };
-        let lhs = Operand::<K::Element>::new(&problem.lhs);
+        let lhs = match problem.lhs {
+            Lhs::Matrix(ref matrix) => Left::Matrix(Operand::<K::Element>::new(matrix)),
+            Lhs::Windows(windows, input) => Left::Windows(Gathered { windows, input: input.cast(), memory: part(5) }),
+        };
         let mut target = Target {
             pointer: problem.out.cast::<K::Element>().wrapping_add(rows.start * problem.out_row_stride + columns.start),
             row_stride: problem.out_row_stride,
@@ -151,7 +193,11 @@ pub(crate) unsafe fn run<K: Kernel>(tile: usize, problem: &Problem, scratch: *mu
                 }
                 Rhs::Unpacked(ref rhs) => Operand::new(rhs),
             };
-            let (lhs, source) = (rhs.transposed(), Source::Unpacked(lhs.transposed()));
+            let source = match lhs {
+                Left::Matrix(lhs) => Source::Unpacked(lhs.transposed()),
+                Left::Windows(windows) => Source::Windows(windows),
+            };
+            let lhs = Left::Matrix(rhs.transposed());
             Product { lhs, source, rows: columns.clone(), columns: rows.clone(), k, target: transposed_sums }
         };
         accumulate::<K>(&product, buffers);
@@ -173,9 +219,9 @@ pub(crate) unsafe fn run<K: Kernel>(tile: usize, problem: &Problem, scratch: *mu
 }
 
 /// Some rows and columns of a product, `target = (lhs * source)[rows, columns]`.
-struct Product<T> {
-    lhs: Operand<T>,
-    source: Source<T>,
+struct Product<'w, T> {
+    lhs: Left<'w, T>,
+    source: Source<'w, T>,
     rows: Range<usize>,
     columns: Range<usize>,
     k: usize,
@@ -188,7 +234,7 @@ struct Product<T> {
 /// The ranges lie within the operands, and begin at multiples of a register tile's sides; `target` is valid for as many
 /// rows of `n_columns`; the buffers are as long as [`Scratch`] says.
 #[inline(always)]
-unsafe fn accumulate<K: Kernel>(product: &Product<K::Element>, buffers: Buffers<K::Element>) {
+unsafe fn accumulate<K: Kernel>(product: &Product<'_, K::Element>, buffers: Buffers<K::Element>) {
     let Product { lhs, source, ref rows, ref columns, k, target } = *product;
     // SAFETY: see the comments within; sizes are those that the caller vouches for.
     unsafe {
@@ -200,6 +246,7 @@ unsafe fn accumulate<K: Kernel>(product: &Product<K::Element>, buffers: Buffers<
             }
         }
         if let Source::Unpacked(rhs) = source
+            && let Left::Matrix(lhs) = lhs
             && rhs.column_stride == 1
             && rows.len() <= stream::MAX_ROWS
         {
@@ -209,13 +256,23 @@ unsafe fn accumulate<K: Kernel>(product: &Product<K::Element>, buffers: Buffers<
         }
         for first in (0..k).step_by(K::Element::K_BLOCK) {
             let block = K::Element::K_BLOCK.min(k - first);
-            pack::pack_lhs::<K>(lhs.from(rows.start, first), rows.len(), block, buffers.lhs);
+            let left = match lhs {
+                Left::Matrix(lhs) => lhs.from(rows.start, first),
+                Left::Windows(windows) => windows.block(rows.clone(), first..first + block),
+            };
+            pack::pack_lhs::<K>(left, rows.len(), block, buffers.lhs);
             for first_column in columns.clone().step_by(MAX_PANELS * K::PANEL) {
                 let n_columns = (MAX_PANELS * K::PANEL).min(columns.end - first_column);
                 let rhs = match source {
                     Source::Packed { pointer, padded_n } => pointer.add(first * padded_n + first_column * block),
                     Source::Unpacked(rhs) => {
                         pack::pack_rhs_block::<K>(rhs.from(first, first_column), block, n_columns, buffers.rhs);
+                        buffers.rhs.cast_const()
+                    }
+                    Source::Windows(windows) => {
+                        let rows = first_column..first_column + n_columns;
+                        let rhs = windows.block(rows, first..first + block).transposed();
+                        pack::pack_rhs_block::<K>(rhs, block, n_columns, buffers.rhs);
                         buffers.rhs.cast_const()
                     }
                 };

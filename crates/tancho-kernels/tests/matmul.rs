@@ -7,7 +7,7 @@
 
 use std::ffi::c_void;
 
-use tancho_kernels::{Element, Epilogue, Isa, Matmul, Matrix, Problem, Rhs, matmul, reference_dot};
+use tancho_kernels::{Element, Epilogue, Isa, Lhs, Matmul, Matrix, Problem, Rhs, matmul, reference_dot};
 
 /// A generator of numbers that look random (SplitMix64).
 struct Random(u64);
@@ -187,7 +187,7 @@ fn product<T: Sample>(
         m,
         n,
         k,
-        lhs: *lhs,
+        lhs: Lhs::Matrix(*lhs),
         rhs: if way.packed { Rhs::Packed(packed.pointer()) } else { Rhs::Unpacked(*rhs) },
         out: if way.with_epilogue { std::ptr::null_mut() } else { out.pointer() },
         out_row_stride: row_stride,

@@ -58,11 +58,14 @@ fn fold(graph: &Graph, context: &Context, id: NodeId) -> Option<Vec<Array>> {
         }
         // Calls are inlined, and their parts fold.
         Op::Control(_) => None,
+        // Rarely constant, and costly to compute when they are.
+        Op::Conv(_) | Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_) => None,
         Op::Elementwise(_) => evaluate(graph, context, id, graph.node(id).types()[0].rank() > 0),
         Op::Shape(
             ShapeOp::Transpose { .. }
             | ShapeOp::Slice { .. }
             | ShapeOp::Reverse { .. }
+            | ShapeOp::BitcastConvert { .. }
             | ShapeOp::Concatenate { .. }
             | ShapeOp::Pad { .. },
         ) => evaluate(graph, context, id, true),

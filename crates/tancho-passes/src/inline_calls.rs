@@ -13,6 +13,7 @@ use tancho_ir::ops::ControlOp;
 use tancho_ir::ops::control::bind_symbols;
 use tancho_ir::{Dim, Graph, NodeId, Op, Relation, Span, Symbol, TensorType, Value};
 
+use crate::optimize_regions::map_regions;
 use crate::rewrite::remove_unused;
 use crate::substitute::substitute_symbols;
 use crate::{Changed, Context};
@@ -30,13 +31,27 @@ pub fn run(graph: &mut Graph, context: &Context) -> Changed {
         changed.0 += 1;
         calls.extend(graph.node_ids().rev().take_while(|copy| copy.index() >= bound));
     }
-    changed
+    // The graphs that loops and branches hold have calls of their own.
+    let regions = map_regions(graph, |region| {
+        let mut inlined = Graph::clone(region);
+        (run(&mut inlined, context).0 > 0).then(|| Arc::new(inlined))
+    });
+    Changed(changed.0 + regions.0)
 }
 
 fn callee(graph: &Graph, id: NodeId) -> Option<&Arc<Graph>> {
     match graph.node(id).op()? {
         Op::Control(ControlOp::Call(callee)) => Some(callee),
-        Op::Elementwise(_) | Op::Shape(_) | Op::Reduce(_) | Op::Dot(_) => None,
+        Op::Control(_)
+        | Op::Elementwise(_)
+        | Op::Shape(_)
+        | Op::Reduce(_)
+        | Op::Dot(_)
+        | Op::Conv(_)
+        | Op::Fold(_)
+        | Op::Index(_)
+        | Op::Random(_)
+        | Op::Linalg(_) => None,
     }
 }
 

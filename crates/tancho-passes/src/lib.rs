@@ -16,6 +16,7 @@ mod pattern;
 pub mod substitute;
 
 pub mod inline_calls;
+pub mod optimize_regions;
 pub mod shrink_constants;
 pub mod sink_shapes;
 pub mod fold_constants;

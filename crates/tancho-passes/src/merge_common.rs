@@ -9,11 +9,10 @@
 use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
-use tancho_ir::ops::{Comparison, ControlOp, ElementwiseOp, ShapeOp};
+use tancho_ir::ops::{Comparison, ElementwiseOp, ShapeOp};
 use tancho_ir::{Graph, NodeId, Op, Value};
 use tancho_tensor::Array;
 
-use crate::remove_dead::has_effects;
 use crate::rewrite::remove_unused;
 use crate::{Changed, Context};
 
@@ -22,7 +21,7 @@ pub fn run(graph: &mut Graph, context: &Context) -> Changed {
     let mut merged = Vec::new();
     for id in graph.topological_order() {
         let Some(op) = graph.node(id).op() else { continue };
-        if has_effects(op) || !graph.is_used(id) {
+        if op.has_side_effect() || !graph.is_used(id) {
             continue;
         }
         let candidates = earlier.entry(hash_node(graph, id)).or_default();
@@ -65,11 +64,20 @@ fn is_commutative(op: &Op) -> bool {
             Comparison::Ge | Comparison::Gt | Comparison::Le | Comparison::Lt => false,
         },
         Op::Elementwise(
-            ElementwiseOp::Unary(_) | ElementwiseOp::Select | ElementwiseOp::Convert(_) | ElementwiseOp::Clamp,
+            ElementwiseOp::Unary(_)
+            | ElementwiseOp::Select
+            | ElementwiseOp::Convert(_)
+            | ElementwiseOp::ReducePrecision { .. }
+            | ElementwiseOp::Clamp,
         )
         | Op::Shape(_)
         | Op::Reduce(_)
         | Op::Dot(_)
+        | Op::Conv(_)
+        | Op::Fold(_)
+        | Op::Index(_)
+        | Op::Random(_)
+        | Op::Linalg(_)
         | Op::Control(_) => false,
     }
 }
@@ -94,7 +102,15 @@ fn hash_op(op: &Op, hasher: &mut FxHasher) {
         Op::Elementwise(op) => op.hash(hasher),
         Op::Reduce(op) => op.hash(hasher),
         Op::Dot(op) => op.hash(hasher),
-        Op::Control(ControlOp::Call(callee)) => (callee.name(), callee.node_count()).hash(hasher),
+        Op::Conv(op) => op.hash(hasher),
+        Op::Random(op) => op.hash(hasher),
+        Op::Linalg(op) => op.hash(hasher),
+        // What is left out here is compared when hashes are equal.
+        Op::Fold(_) | Op::Index(_) | Op::Control(_) => {
+            for (_, graph) in op.regions() {
+                (graph.name(), graph.node_count()).hash(hasher);
+            }
+        }
         Op::Shape(op) => match op {
             ShapeOp::Constant(array) => hash_sample(array, hasher),
             ShapeOp::Iota { dtype, dims, axis } => (dtype, dims, axis).hash(hasher),
@@ -105,6 +121,7 @@ fn hash_op(op: &Op, hasher: &mut FxHasher) {
             ShapeOp::Slice { start, limit, strides } => (start, limit, strides).hash(hasher),
             ShapeOp::Concatenate { axis } => axis.hash(hasher),
             ShapeOp::Pad { low, high, interior } => (low, high, interior).hash(hasher),
+            ShapeOp::BitcastConvert { dtype } => dtype.hash(hasher),
             ShapeOp::Reverse { axes } => axes.hash(hasher),
         },
     }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tancho_ir::{Graph, verify};
 
 use crate::{
-    Changed, Context, fold_constants, fold_transposes, inline_calls, merge_common, remove_dead, shrink_constants,
-    simplify, sink_shapes,
+    Changed, Context, fold_constants, fold_transposes, inline_calls, merge_common, optimize_regions, remove_dead,
+    shrink_constants, simplify, sink_shapes,
 };
 
 /// One row of the list.
@@ -30,6 +30,11 @@ pub const PIPELINE: &[Pass] = &[
         name: "inline_calls",
         reason: "first, so that every other pass sees one flat graph",
         run: inline_calls::run,
+    },
+    Pass {
+        name: "optimize_regions",
+        reason: "after inlining, which brings them in; what follows does not look into them",
+        run: optimize_regions::run,
     },
     Pass {
         name: "shrink_constants",
@@ -152,6 +157,11 @@ pub fn optimize(graph: &mut Graph, context: &Context, options: &Options) -> Repo
 /// As [`optimize`].
 pub fn run_passes(passes: &[Pass], graph: &mut Graph, context: &Context, options: &Options) -> Report {
     context.set_change_limit(options.change_limit);
+    run_rounds(passes, graph, context, options)
+}
+
+/// As [`run_passes`], within the limit of changes that the context has.
+pub(crate) fn run_rounds(passes: &[Pass], graph: &mut Graph, context: &Context, options: &Options) -> Report {
     if options.verify {
         verify_after("what came before the passes", graph);
     }

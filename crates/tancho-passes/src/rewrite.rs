@@ -130,7 +130,7 @@ pub fn remove_unused(graph: &mut Graph, mut candidates: Vec<NodeId>) -> Vec<Valu
     candidates.sort_unstable();
     let mut less_used = Vec::new();
     while let Some(id) = candidates.pop() {
-        if !graph.contains(id) || graph.node(id).op().is_none_or(crate::remove_dead::has_effects) || graph.is_used(id) {
+        if !graph.contains(id) || graph.node(id).op().is_none_or(Op::has_side_effect) || graph.is_used(id) {
             continue;
         }
         let operands = graph.node(id).operands().to_vec();

@@ -5,7 +5,7 @@
 
 use tancho_ir::ops::ShapeOp;
 use tancho_ir::{DimList, Graph, Op, TensorType, Value};
-use tancho_tensor::{Array, Buffer, DType, Shape};
+use tancho_tensor::{Array, Buffer, DType, Shape, bf16, f16, round_to_odd};
 
 use crate::rewrite::Replacement;
 
@@ -59,13 +59,20 @@ impl Splat {
     }
 
     pub fn float(dtype: DType, value: f64) -> Splat {
-        let bits = if dtype == DType::F32 { u64::from((value as f32).to_bits()) } else { value.to_bits() };
+        let bits = match dtype {
+            DType::F16 => u64::from(f16::from_f32(round_to_odd(value)).to_bits()),
+            DType::BF16 => u64::from(bf16::from_f32(round_to_odd(value)).to_bits()),
+            DType::F32 => u64::from((value as f32).to_bits()),
+            _ => value.to_bits(),
+        };
         Splat { dtype, bits }
     }
 
     /// The value of a float.
     pub fn as_float(self) -> Option<f64> {
         match self.dtype {
+            DType::F16 => Some(f16::from_bits(self.bits as u16).to_f64()),
+            DType::BF16 => Some(bf16::from_bits(self.bits as u16).to_f64()),
             DType::F32 => Some(f64::from(f32::from_bits(self.bits as u32))),
             DType::F64 => Some(f64::from_bits(self.bits)),
             _ => None,

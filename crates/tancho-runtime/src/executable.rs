@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use smallvec::SmallVec;
 use tancho_codegen::graphviz::to_dot;
-use tancho_codegen::{Argument, Compiled, OneThread, PlanError, Results};
+use tancho_codegen::host::HostError;
+use tancho_codegen::{Argument, Compiled, OneThread, PlanError, Results, RunError};
 use tancho_ir::{BindError, Bindings, Graph, bind};
 use tancho_passes::Context;
 use tancho_tensor::{AllocError, Array, DType, Shape};
@@ -67,6 +68,18 @@ pub enum CallError {
     Plan(PlanError),
     #[error(transparent)]
     Alloc(#[from] AllocError),
+    /// A function of the host failed.
+    #[error(transparent)]
+    Host(Box<HostError>),
+}
+
+impl From<RunError> for CallError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Alloc(error) => CallError::Alloc(error),
+            RunError::Host(error) => CallError::Host(error),
+        }
+    }
 }
 
 impl From<BindError> for CallError {

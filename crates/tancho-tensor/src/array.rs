@@ -129,6 +129,8 @@ impl Array {
             return false;
         }
         match self.dtype {
+            DType::F16 => same_floats::<crate::f16>(self, other, |x| x.to_bits() as u64),
+            DType::BF16 => same_floats::<crate::bf16>(self, other, |x| x.to_bits() as u64),
             DType::F32 => same_floats::<f32>(self, other, |x| x.to_bits() as u64),
             DType::F64 => same_floats::<f64>(self, other, f64::to_bits),
             _ => self.buffer.bytes() == other.buffer.bytes(),
@@ -142,6 +144,16 @@ impl Array {
         }
         macro_rules! to_f64 { ($($t:ty),*) => {$( impl ToF64 for $t { fn to_f64(&self) -> f64 { *self as f64 } } )*} }
         to_f64!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
+        impl ToF64 for crate::f16 {
+            fn to_f64(&self) -> f64 {
+                crate::f16::to_f64(*self)
+            }
+        }
+        impl ToF64 for crate::bf16 {
+            fn to_f64(&self) -> f64 {
+                crate::bf16::to_f64(*self)
+            }
+        }
         impl ToF64 for bool {
             fn to_f64(&self) -> f64 {
                 f64::from(u8::from(*self))

@@ -6,6 +6,8 @@ use std::str::FromStr;
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DType {
+    F16,
+    BF16,
     F32,
     F64,
     I8,
@@ -21,7 +23,9 @@ pub enum DType {
 
 impl DType {
     /// Every element type, in declaration order.
-    pub const ALL: [DType; 11] = [
+    pub const ALL: [DType; 13] = [
+        DType::F16,
+        DType::BF16,
         DType::F32,
         DType::F64,
         DType::I8,
@@ -39,7 +43,7 @@ impl DType {
     pub const fn size(self) -> usize {
         match self {
             DType::I8 | DType::U8 | DType::Bool => 1,
-            DType::I16 | DType::U16 => 2,
+            DType::F16 | DType::BF16 | DType::I16 | DType::U16 => 2,
             DType::F32 | DType::I32 | DType::U32 => 4,
             DType::F64 | DType::I64 | DType::U64 => 8,
         }
@@ -51,7 +55,12 @@ impl DType {
     }
 
     pub const fn is_float(self) -> bool {
-        matches!(self, DType::F32 | DType::F64)
+        matches!(self, DType::F16 | DType::BF16 | DType::F32 | DType::F64)
+    }
+
+    /// A float of 16 bits, which ops compute in `f32` and round once.
+    pub const fn is_half(self) -> bool {
+        matches!(self, DType::F16 | DType::BF16)
     }
 
     /// Signed or unsigned integer; `bool` is neither.
@@ -61,12 +70,14 @@ impl DType {
 
     /// Whether a value may be negative: floats and signed integers.
     pub const fn is_signed(self) -> bool {
-        matches!(self, DType::F32 | DType::F64 | DType::I8 | DType::I16 | DType::I32 | DType::I64)
+        self.is_float() || matches!(self, DType::I8 | DType::I16 | DType::I32 | DType::I64)
     }
 
     /// The name in the text form: `f32`, `i64`, `bool`.
     pub const fn name(self) -> &'static str {
         match self {
+            DType::F16 => "f16",
+            DType::BF16 => "bf16",
             DType::F32 => "f32",
             DType::F64 => "f64",
             DType::I8 => "i8",
@@ -102,7 +113,7 @@ mod sealed {
 
 /// A Rust type that is the element of a tensor.
 ///
-/// Sealed: the implementations are the eleven types of [`DType`], each without padding and with the layout of its bytes
+/// Sealed: the implementations are the thirteen types of [`DType`], each without padding and with the layout of its bytes
 /// in a buffer.
 pub trait Element:
     Copy + Default + PartialEq + PartialOrd + fmt::Debug + fmt::Display + Send + Sync + 'static + sealed::Sealed
@@ -116,7 +127,7 @@ macro_rules! elements {
         impl Element for $rust { const DTYPE: DType = DType::$dtype; }
     )*};
 }
-elements!(f32 => F32, f64 => F64, i8 => I8, i16 => I16, i32 => I32, i64 => I64,
+elements!(half::f16 => F16, half::bf16 => BF16, f32 => F32, f64 => F64, i8 => I8, i16 => I16, i32 => I32, i64 => I64,
           u8 => U8, u16 => U16, u32 => U32, u64 => U64, bool => Bool);
 
 /// Evaluates an expression with `$T` bound to the Rust type of a [`DType`].
@@ -130,6 +141,14 @@ elements!(f32 => F32, f64 => F64, i8 => I8, i16 => I16, i32 => I32, i64 => I64,
 macro_rules! with_element {
     ($dtype:expr, $T:ident => $body:expr) => {
         match $dtype {
+            $crate::DType::F16 => {
+                type $T = $crate::f16;
+                $body
+            }
+            $crate::DType::BF16 => {
+                type $T = $crate::bf16;
+                $body
+            }
             $crate::DType::F32 => {
                 type $T = f32;
                 $body

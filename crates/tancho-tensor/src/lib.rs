@@ -14,8 +14,10 @@ mod shape;
 mod buffer;
 mod array;
 mod format;
+mod half;
 
 pub use array::{Array, ArrayError};
 pub use buffer::{ALIGNMENT, AllocError, Allocation, Buffer, PoolStatistics, pool};
 pub use dtype::{DType, Element};
+pub use self::half::{bf16, f16, round_to_odd};
 pub use shape::Shape;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{fs, io};
 
-use tancho_ir::ops::{BinaryOp, ElementwiseOp, ReduceOp, ShapeOp, UnaryOp};
+use tancho_ir::ops::{BinaryOp, ElementwiseOp, IndexOp, ReduceOp, ShapeOp, UnaryOp};
 use tancho_ir::{Op, PrintOptions, infer, print};
 use tancho_tensor::DType;
 
@@ -22,11 +22,17 @@ struct Family {
     behind: &'static [&'static str],
 }
 
-const FAMILIES: [Family; 5] = [
+const FAMILIES: [Family; 11] = [
     Family { file: "elementwise", title: "Elementwise", before: &["ElementwiseOp"], behind: &[] },
     Family { file: "shape", title: "Constants and the movement of data", before: &["ShapeOp"], behind: &[] },
     Family { file: "reduce", title: "Reductions", before: &["ReduceOp"], behind: &["order"] },
     Family { file: "dot", title: "Products", before: &[], behind: &[] },
+    Family { file: "window", title: "Windows", before: &["WindowAxis"], behind: &[] },
+    Family { file: "conv", title: "Convolutions", before: &[], behind: &[] },
+    Family { file: "fold", title: "Folds with a body", before: &["FoldOp"], behind: &[] },
+    Family { file: "index", title: "Computed places", before: &["IndexOp"], behind: &[] },
+    Family { file: "random", title: "Random bits", before: &[], behind: &[] },
+    Family { file: "linalg", title: "Linear algebra", before: &["LinalgOp"], behind: &[] },
     Family { file: "control", title: "Control", before: &["ControlOp"], behind: &[] },
 ];
 
@@ -67,6 +73,11 @@ fn family_of(op: &Op) -> &'static str {
         Op::Shape(_) => "shape",
         Op::Reduce(_) => "reduce",
         Op::Dot(_) => "dot",
+        Op::Conv(_) => "conv",
+        Op::Fold(_) => "fold",
+        Op::Index(_) => "index",
+        Op::Random(_) => "random",
+        Op::Linalg(_) => "linalg",
         Op::Control(_) => "control",
     }
 }
@@ -86,13 +97,22 @@ fn documented_name(op: &Op) -> String {
         Op::Elementwise(op) => match op {
             ElementwiseOp::Unary(unary) => format!("UnaryOp::{unary:?}"),
             ElementwiseOp::Binary(binary) => format!("BinaryOp::{binary:?}"),
-            ElementwiseOp::Compare(_) | ElementwiseOp::Select | ElementwiseOp::Convert(_) | ElementwiseOp::Clamp => {
+            ElementwiseOp::Compare(_)
+            | ElementwiseOp::Select
+            | ElementwiseOp::Convert(_)
+            | ElementwiseOp::ReducePrecision { .. }
+            | ElementwiseOp::Clamp => {
                 format!("ElementwiseOp::{}", variant(format!("{op:?}")))
             }
         },
         Op::Shape(op) => format!("ShapeOp::{}", variant(format!("{op:?}"))),
         Op::Reduce(op) => format!("ReduceKind::{}", variant(format!("{:?}", op.kind))),
         Op::Dot(_) => "DotOp".into(),
+        Op::Conv(_) => "ConvOp".into(),
+        Op::Fold(op) => format!("FoldOp::{}", variant(format!("{op:?}"))),
+        Op::Index(op) => format!("IndexOp::{}", variant(format!("{op:?}"))),
+        Op::Random(_) => "RandomOp".into(),
+        Op::Linalg(op) => format!("LinalgOp::{}", variant(format!("{op:?}"))),
         Op::Control(op) => format!("ControlOp::{}", variant(format!("{op:?}"))),
     }
 }
@@ -119,6 +139,7 @@ fn accepted_dtypes(op: &Op) -> Vec<DType> {
         Op::Elementwise(op) => match op {
             ElementwiseOp::Unary(unary) => UnaryOp::accepts(*unary, dtype),
             ElementwiseOp::Binary(binary) => BinaryOp::accepts(*binary, dtype),
+            ElementwiseOp::ReducePrecision { .. } => dtype.is_float(),
             ElementwiseOp::Compare(_) | ElementwiseOp::Select | ElementwiseOp::Convert(_) | ElementwiseOp::Clamp => {
                 true
             }
@@ -134,14 +155,28 @@ fn accepted_dtypes(op: &Op) -> Vec<DType> {
             | ShapeOp::Concatenate { .. }
             | ShapeOp::Pad { .. }
             | ShapeOp::Reverse { .. } => true,
+            ShapeOp::BitcastConvert { .. } => dtype != DType::Bool,
         },
         Op::Reduce(ReduceOp { kind, .. }) => kind.accepts(dtype),
         Op::Dot(_) => {
             let matrix = tancho_ir::TensorType::new(dtype, [2usize, 2]);
             infer(op, &[matrix.clone(), matrix], &mut Vec::new()).is_ok()
         }
+        Op::Conv(op) => {
+            let image = tancho_ir::TensorType::new(dtype, vec![2usize; op.lhs.rank()]);
+            infer(&Op::Conv(op.clone()), &[image.clone(), image], &mut Vec::new()).is_ok()
+        }
+        Op::Index(op) => match op {
+            IndexOp::Gather(_) | IndexOp::DynamicSlice { .. } | IndexOp::DynamicUpdateSlice | IndexOp::TopK { .. } => {
+                true
+            }
+            // These take what their graphs take.
+            IndexOp::Scatter(_) | IndexOp::Sort { .. } => false,
+        },
+        Op::Random(_) => dtype != DType::Bool,
+        Op::Linalg(_) => dtype.is_float(),
         // A call takes what its graph takes.
-        Op::Control(_) => false,
+        Op::Fold(_) | Op::Control(_) => false,
     };
     DType::ALL.into_iter().filter(|&dtype| accepts(dtype)).collect()
 }

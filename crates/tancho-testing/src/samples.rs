@@ -11,12 +11,18 @@ mod elementwise;
 mod shape;
 mod reduce;
 mod dot;
+mod conv;
+mod fold;
+mod index;
+mod random;
+mod linalg;
 mod control;
 
 use std::fmt;
 
+use tancho_ir::ops::CustomCall;
 use tancho_ir::{Dim, Graph, Op, Span, TensorType, Value};
-use tancho_tensor::{DType, Shape};
+use tancho_tensor::{Array, Buffer, DType, Shape};
 
 /// An op with the types of operands that it takes.
 #[derive(Clone, Debug)]
@@ -107,6 +113,11 @@ pub fn samples() -> Vec<Sample> {
             Op::Shape(op) => shape::add_samples(&mut samples, op),
             Op::Reduce(op) => reduce::add_samples(&mut samples, op),
             Op::Dot(op) => dot::add_samples(&mut samples, op),
+            Op::Conv(op) => conv::add_samples(&mut samples, op),
+            Op::Fold(op) => fold::add_samples(&mut samples, op),
+            Op::Index(op) => index::add_samples(&mut samples, op),
+            Op::Random(op) => random::add_samples(&mut samples, op),
+            Op::Linalg(op) => linalg::add_samples(&mut samples, op),
             Op::Control(op) => control::add_samples(&mut samples, op),
         }
     }
@@ -122,6 +133,11 @@ pub fn symbolic_samples() -> Vec<Sample> {
             Op::Shape(op) => shape::add_symbolic(&mut samples, op),
             Op::Reduce(op) => reduce::add_symbolic(&mut samples, op),
             Op::Dot(op) => dot::add_symbolic(&mut samples, op),
+            Op::Conv(op) => conv::add_symbolic(&mut samples, op),
+            Op::Fold(op) => fold::add_symbolic(&mut samples, op),
+            Op::Index(op) => index::add_symbolic(&mut samples, op),
+            Op::Random(op) => random::add_symbolic(&mut samples, op),
+            Op::Linalg(op) => linalg::add_symbolic(&mut samples, op),
             Op::Control(op) => control::add_symbolic(&mut samples, op),
         }
     }
@@ -137,6 +153,11 @@ pub fn invalid_samples() -> Vec<Invalid> {
             Op::Shape(op) => shape::add_invalid(&mut samples, op),
             Op::Reduce(op) => reduce::add_invalid(&mut samples, op),
             Op::Dot(op) => dot::add_invalid(&mut samples, op),
+            Op::Conv(op) => conv::add_invalid(&mut samples, op),
+            Op::Fold(op) => fold::add_invalid(&mut samples, op),
+            Op::Index(op) => index::add_invalid(&mut samples, op),
+            Op::Random(op) => random::add_invalid(&mut samples, op),
+            Op::Linalg(op) => linalg::add_invalid(&mut samples, op),
             Op::Control(op) => control::add_invalid(&mut samples, op),
         }
     }
@@ -150,8 +171,24 @@ pub fn prototypes() -> Vec<Op> {
     prototypes.extend(shape::prototypes().into_iter().map(Op::Shape));
     prototypes.extend(reduce::prototypes().into_iter().map(Op::Reduce));
     prototypes.extend(dot::prototypes().into_iter().map(Op::Dot));
+    prototypes.extend(conv::prototypes().into_iter().map(Op::Conv));
+    prototypes.extend(fold::prototypes().into_iter().map(Op::Fold));
+    prototypes.extend(index::prototypes().into_iter().map(Op::Index));
+    prototypes.extend(random::prototypes().into_iter().map(Op::Random));
+    prototypes.extend(linalg::prototypes().into_iter().map(Op::Linalg));
     prototypes.extend(control::prototypes().into_iter().map(Op::Control));
     prototypes
+}
+
+/// The functions of the host that samples of `custom_call` name: `sample.reverse_bytes` gives each operand with its bytes in
+/// the opposite order, and so its elements as well.
+pub fn host_functions(call: &CustomCall, operands: &[Array]) -> Option<Result<Vec<Array>, String>> {
+    let reverse = |operand: &Array| {
+        let bytes: Vec<u8> = operand.buffer().bytes().iter().rev().copied().collect();
+        let buffer = Buffer::copy_of(&bytes).map_err(|error| error.to_string())?;
+        Array::from_buffer(operand.dtype(), operand.shape().clone(), buffer).map_err(|error| error.to_string())
+    };
+    (&*call.target == "sample.reverse_bytes").then(|| operands.iter().map(reverse).collect())
 }
 
 /// The shapes that every elementwise op meets.

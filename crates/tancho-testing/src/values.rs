@@ -6,7 +6,7 @@
 //! arithmetic is exact.
 
 use tancho_ir::TensorType;
-use tancho_tensor::{Array, DType, Element, Shape, with_element};
+use tancho_tensor::{Array, DType, Element, Shape, bf16, f16, with_element};
 
 /// What kind of values an array gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -151,6 +151,38 @@ macro_rules! floats {
     )*};
 }
 floats!(f32, u32; f64, u64);
+
+macro_rules! halves {
+    ($($t:ident),*) => {$(
+        impl Drawn for $t {
+            fn interesting() -> Vec<Self> {
+                let numbers = [
+                    0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, -1.5, 2.0, -2.0, 2.5, -2.5, 3.0, -3.0, 1e-3, -1e-3, 100.0, -100.0,
+                    // The ends of the ranges of integers, where the last bit is a half, is a one and is two, the limits of
+                    // exp and its kin.
+                    127.0, 128.0, -129.0, 255.0, 256.0, 32768.0, -32768.0, 65504.0, 1023.5, 1025.0, 2050.0, 2147483648.0,
+                    -2147483648.0, 4294967296.0, 9.223372e18, 11.08, 11.1, -9.7, -17.35, 88.5, 89.0, -87.5, -93.0,
+                ];
+                let largest_subnormal = <$t>::from_bits(<$t>::MIN_POSITIVE.to_bits() - 1);
+                let mut values = vec![
+                    <$t>::NAN, <$t>::INFINITY, <$t>::NEG_INFINITY, <$t>::MIN_POSITIVE, -<$t>::MIN_POSITIVE,
+                    <$t>::from_bits(1), -<$t>::from_bits(1), largest_subnormal, <$t>::MAX, <$t>::MIN, <$t>::EPSILON,
+                    <$t>::from_bits(<$t>::ONE.to_bits() + 1), <$t>::from_bits(<$t>::ONE.to_bits() - 1),
+                ];
+                values.extend(numbers.map(<$t>::from_f32));
+                values
+            }
+
+            fn draw(generator: &mut Generator, flavour: Flavour) -> Self {
+                match flavour {
+                    Flavour::Wild if generator.below(2) == 0 => <$t>::from_bits(generator.next_u64() as u16),
+                    Flavour::Wild | Flavour::Tame | Flavour::Whole => <$t>::from_f32(f32::draw(generator, flavour)),
+                }
+            }
+        }
+    )*};
+}
+halves!(f16, bf16);
 
 macro_rules! integers {
     ($($t:ident),*) => {$(

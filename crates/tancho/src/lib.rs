@@ -42,9 +42,9 @@ pub use tancho_ir as ir;
 pub mod prelude {
     pub use tancho_core::{
         Axes, Concrete, DType, Device, Dim, Ellipsis, Error, Function, NewAxis, Program, Result, Shape, Spec, Stage,
-        Static, Tensor, Tree, arange, between, concat, devices, elu, eye, full, function, gelu, gelu_tanh, iota, keep,
-        layer_norm, leaky_relu, linspace, log_softmax, matmul, maximum, minimum, one_hot, ones, relu, scope, select,
-        sigmoid, silu, softmax, softplus, spec, stack, step, tanh, tensor, tensordot, zeros,
+        Static, Tensor, Tree, arange, between, bf16, concat, devices, elu, eye, f16, full, function, gelu, gelu_tanh,
+        iota, keep, layer_norm, leaky_relu, linspace, log_softmax, matmul, maximum, minimum, one_hot, ones, relu, scope,
+        select, sigmoid, silu, softmax, softplus, spec, stack, step, tanh, tensor, tensordot, zeros,
     };
     pub use tancho_macros::{Tree, function};
 }

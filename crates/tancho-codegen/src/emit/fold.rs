@@ -32,12 +32,14 @@ pub fn identity(kind: ReduceKind, dtype: DType) -> u64 {
         },
         ReduceKind::And => all_ones,
         ReduceKind::Max | ReduceKind::ArgMax(_) => match dtype {
+            DType::F16 | DType::BF16 => panic!("kernels fold {dtype} as f32"),
             DType::F32 => u64::from(f32::NEG_INFINITY.to_bits()),
             DType::F64 => f64::NEG_INFINITY.to_bits(),
             DType::I8 | DType::I16 | DType::I32 | DType::I64 => sign,
             DType::U8 | DType::U16 | DType::U32 | DType::U64 | DType::Bool => 0,
         },
         ReduceKind::Min | ReduceKind::ArgMin(_) => match dtype {
+            DType::F16 | DType::BF16 => panic!("kernels fold {dtype} as f32"),
             DType::F32 => u64::from(f32::INFINITY.to_bits()),
             DType::F64 => f64::INFINITY.to_bits(),
             DType::I8 | DType::I16 | DType::I32 | DType::I64 => sign - 1,

@@ -7,7 +7,7 @@
 
 use tancho_tensor::DType;
 
-use crate::kernel::{Binary, Unary};
+use crate::kernel::{Binary, DTYPES, Unary};
 
 /// How an instruction is done for vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,7 +102,7 @@ pub struct Row {
 pub fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for operation in Unary::ALL {
-        for dtype in DType::ALL {
+        for dtype in DTYPES {
             rows.extend(unary(operation, dtype).map(|legal| Row {
                 instruction: operation.name().to_string(),
                 dtype,
@@ -113,7 +113,7 @@ pub fn rows() -> Vec<Row> {
     for operation in Binary::ALL {
         let is_shift =
             matches!(operation, Binary::ShiftLeft | Binary::ShiftRightArithmetic | Binary::ShiftRightLogical);
-        for dtype in DType::ALL {
+        for dtype in DTYPES {
             for (is_uniform, suffix) in [(false, ""), (true, " by one amount")] {
                 if is_uniform && !is_shift {
                     continue;
@@ -126,8 +126,8 @@ pub fn rows() -> Vec<Row> {
             }
         }
     }
-    for from in DType::ALL {
-        for to in DType::ALL {
+    for from in DTYPES {
+        for to in DTYPES {
             if from != to {
                 rows.push(Row { instruction: format!("convert from {from}"), dtype: to, legal: convert(from, to) });
             }

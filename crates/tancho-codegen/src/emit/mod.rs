@@ -17,6 +17,7 @@ mod group;
 mod instruction;
 pub mod legal;
 mod map;
+mod procedure;
 mod row;
 mod scalar;
 mod scratch;
@@ -24,6 +25,7 @@ mod types;
 mod vector;
 
 pub use fold::identity;
+pub(crate) use procedure::build_procedure;
 
 use cranelift_codegen::ir::{AbiParam, Function, InstBuilder, Signature, types::I64};
 use cranelift_codegen::isa::{CallConv, TargetIsa};

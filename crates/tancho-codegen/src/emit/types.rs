@@ -12,7 +12,8 @@ pub(super) fn element_type(dtype: DType) -> Type {
         DType::F32 => types::F32,
         DType::F64 => types::F64,
         DType::I8 | DType::U8 | DType::Bool => types::I8,
-        DType::I16 | DType::U16 => types::I16,
+        // Kernels hold 16-bit floats as bits.
+        DType::I16 | DType::U16 | DType::F16 | DType::BF16 => types::I16,
         DType::I32 | DType::U32 => types::I32,
         DType::I64 | DType::U64 => types::I64,
     }
@@ -24,7 +25,7 @@ pub(super) fn vector_type(dtype: DType) -> Type {
         DType::F32 => types::F32X4,
         DType::F64 => types::F64X2,
         DType::I8 | DType::U8 | DType::Bool => types::I8X16,
-        DType::I16 | DType::U16 => types::I16X8,
+        DType::I16 | DType::U16 | DType::F16 | DType::BF16 => types::I16X8,
         DType::I32 | DType::U32 => types::I32X4,
         DType::I64 | DType::U64 => types::I64X2,
     }

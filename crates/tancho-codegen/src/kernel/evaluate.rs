@@ -305,7 +305,7 @@ fn float_to_integer(x: f64, to: DType) -> u64 {
         DType::U16 => u64::from(x as u16),
         DType::U32 => u64::from(x as u32),
         DType::U64 => x as u64,
-        DType::F32 | DType::F64 => panic!("{to} is no integer dtype"),
+        DType::F16 | DType::BF16 | DType::F32 | DType::F64 => panic!("{to} is no integer dtype"),
     };
     bits & mask(to)
 }

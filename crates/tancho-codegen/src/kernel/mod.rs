@@ -27,6 +27,22 @@ use tancho_tensor::DType;
 pub use body::{Binary, Body, Instruction, LaneFunction, Scalar, Unary};
 pub use parse::KernelParseError;
 
+/// The dtypes of the values of bodies and of accesses: the 16-bit floats are none, their values are `f32` there and their
+/// bits in memory `u16`.
+pub const DTYPES: [DType; 11] = [
+    DType::F32,
+    DType::F64,
+    DType::I8,
+    DType::I16,
+    DType::I32,
+    DType::I64,
+    DType::U8,
+    DType::U16,
+    DType::U32,
+    DType::U64,
+    DType::Bool,
+];
+
 /// A loop nest over buffers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernel {

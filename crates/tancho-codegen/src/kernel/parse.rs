@@ -422,6 +422,8 @@ fn constant_bits(literal: &str, dtype: DType) -> Option<u64> {
     let in_range = |number: i128, low: i128, high: i128| (low..=high).contains(&number).then_some(number as u64);
     let ones = u64::MAX >> (64 - dtype.bits());
     match dtype {
+        // Kernels hold these as bits.
+        DType::F16 | DType::BF16 => None,
         DType::F32 => literal.parse().ok().map(|x: f32| u64::from(x.to_bits())),
         DType::F64 => literal.parse().ok().map(f64::to_bits),
         DType::Bool => literal.parse().ok().map(|x: bool| u64::from(x)),

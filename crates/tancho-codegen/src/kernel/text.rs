@@ -19,7 +19,7 @@ use std::fmt;
 use tancho_ir::ops::ReduceKind;
 use tancho_tensor::DType;
 
-use super::{Access, AccessMap, Binary, Form, Instruction, Kernel, LaneFunction, Stride, Unary};
+use super::{Access, AccessMap, Binary, Body, Form, Instruction, Kernel, LaneFunction, Stride, Unary};
 
 impl Form {
     pub const ALL: [Form; 4] = [Form::Map, Form::Row, Form::Column, Form::Sequence];
@@ -183,7 +183,7 @@ impl fmt::Display for Constant {
             _ if !is_within => write!(f, "{bits:#x}"),
             DType::F32 if !f32::from_bits(bits as u32).is_nan() => write!(f, "{:?}", f32::from_bits(bits as u32)),
             DType::F64 if !f64::from_bits(bits).is_nan() => write!(f, "{:?}", f64::from_bits(bits)),
-            DType::F32 | DType::F64 => write!(f, "{bits:#x}"),
+            DType::F16 | DType::BF16 | DType::F32 | DType::F64 => write!(f, "{bits:#x}"),
             DType::Bool if bits <= 1 => write!(f, "{}", bits == 1),
             DType::Bool => write!(f, "{bits:#x}"),
             DType::I8 | DType::I16 | DType::I32 | DType::I64 => write!(f, "{}", (bits << unused) as i64 >> unused),
@@ -224,8 +224,22 @@ impl fmt::Display for Kernel {
             let kind = reduce_name(reduction.kind);
             writeln!(f, "  reduce r{index} = {kind} v{} : {}", reduction.value.0, reduction.dtype)?;
         }
-        for (value, instruction, dtype) in self.body.iter() {
-            write!(f, "  v{} = ", value.0)?;
+        self.body.write_lines(f, "  ")?;
+        for value in &self.kept {
+            writeln!(f, "  keep v{}", value.0)?;
+        }
+        for store in &self.stores {
+            writeln!(f, "  store v{}: {}", store.value.0, store.access)?;
+        }
+        write!(f, "}}")
+    }
+}
+
+impl Body {
+    /// Writes each instruction as a line.
+    pub(crate) fn write_lines(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+        for (value, instruction, dtype) in self.iter() {
+            write!(f, "{indent}v{} = ", value.0)?;
             match instruction {
                 Instruction::Constant(bits) => write!(f, "constant {}", Constant(bits, dtype))?,
                 Instruction::Load(load) => write!(f, "load {}", LoadName(load))?,
@@ -248,12 +262,6 @@ impl fmt::Display for Kernel {
             }
             writeln!(f, " : {dtype}")?;
         }
-        for value in &self.kept {
-            writeln!(f, "  keep v{}", value.0)?;
-        }
-        for store in &self.stores {
-            writeln!(f, "  store v{}: {}", store.value.0, store.access)?;
-        }
-        write!(f, "}}")
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use super::{KernelBuilder, Stop};
 use crate::draft::{Affine, Map, Role, Source, flatten};
 use crate::fuse::Lowering;
 use crate::kernel::Scalar;
-use crate::program::{BufferId, MatrixView, Operand, ProductLaunch, ProductOutput};
+use crate::program::{BufferId, MatrixView, Operand, ProductLaunch, ProductLhs, ProductOutput};
 
 /// The element of a product that the kernel is the epilogue of. The kernel's domain is the product's result, point for
 /// point: its blocks are computed and handed over one by one.
@@ -31,7 +31,8 @@ pub(super) fn lower_tile(builder: &mut KernelBuilder<'_>, value: Value, map: &Ma
 
 /// The number of the result's axes that are free axes of the right operand.
 fn column_axes(graph: &Graph, product: Value) -> usize {
-    let Some(Op::Dot(dot)) = graph.op_of(product) else { unreachable!("the value is a product") };
+    // A convolution has its output features last.
+    let Some(Op::Dot(dot)) = graph.op_of(product) else { return 1 };
     let rhs = graph.node(product.node).operands()[1];
     graph.type_of(rhs).rank() - dot.rhs_batch.len() - dot.rhs_contract.len()
 }
@@ -40,7 +41,11 @@ fn column_axes(graph: &Graph, product: Value) -> usize {
 pub(crate) fn lower_product(lowering: &mut Lowering<'_>, value: Value, output: ProductOutput) -> ProductLaunch {
     let graph = lowering.graph;
     let node = graph.node(value.node);
-    let Some(Op::Dot(dot)) = node.op() else { unreachable!("the value is a product") };
+    let dot = match node.op() {
+        Some(Op::Dot(dot)) => dot,
+        Some(Op::Conv(conv)) => return super::conv::lower_product(lowering, value, conv, output),
+        _ => unreachable!("the value is a product"),
+    };
     let (lhs, rhs) = (node.operands()[0], node.operands()[1]);
     let (lhs_type, rhs_type) = (graph.type_of(lhs).clone(), graph.type_of(rhs).clone());
     let lhs_free = DotOp::free_axes(&dot.lhs_batch, &dot.lhs_contract, lhs_type.rank());
@@ -52,7 +57,7 @@ pub(crate) fn lower_product(lowering: &mut Lowering<'_>, value: Value, output: P
         m: size(&lhs_type, &lhs_free),
         n: size(&rhs_type, &rhs_free),
         k: size(&lhs_type, &dot.lhs_contract),
-        lhs: matrix_view(lowering, lhs, &dot.lhs_batch, &lhs_free, &dot.lhs_contract),
+        lhs: ProductLhs::Matrix(matrix_view(lowering, lhs, &dot.lhs_batch, &lhs_free, &dot.lhs_contract)),
         rhs: matrix_view(lowering, rhs, &dot.rhs_batch, &dot.rhs_contract, &rhs_free),
         output,
     }

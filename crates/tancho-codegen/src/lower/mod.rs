@@ -12,16 +12,56 @@ mod elementwise;
 mod shape;
 mod reduce;
 mod dot;
+mod conv;
+mod fold;
+mod index;
+mod random;
+mod linalg;
+mod control;
 
 use std::collections::HashMap;
 
 use tancho_ir::{Graph, NodeId, Op, Value};
+use tancho_tensor::DType;
 
 use crate::draft::{Affine, Draft, Map, Role, Source, flatten};
-use crate::fuse::dense_source;
+use crate::compiled::CompileError;
+use crate::fuse::{Lowering, dense_source};
 use crate::kernel::Scalar;
+use crate::math::Halves;
+use crate::program::{BufferId, Launch};
 
 pub(crate) use dot::lower_product;
+pub(crate) use elementwise::apply;
+pub(crate) use shape::element_bits;
+
+/// Whether an op is no part of kernels, but has launches of its own.
+pub(crate) fn has_own_launches(op: &Op) -> bool {
+    match op {
+        Op::Elementwise(_) | Op::Shape(_) | Op::Reduce(_) | Op::Dot(_) | Op::Conv(_) => false,
+        Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_) | Op::Control(_) => true,
+    }
+}
+
+/// The launches of such an op, which write its results.
+///
+/// # Errors
+/// The op, or one in a graph that it holds, has no compiled form.
+pub(crate) fn lower_launches(
+    lowering: &mut Lowering<'_>,
+    id: NodeId,
+    op: &Op,
+    results: &[BufferId],
+) -> Result<Vec<Launch>, CompileError> {
+    match op {
+        Op::Fold(op) => fold::lower(lowering, id, op, results),
+        Op::Index(op) => index::lower(lowering, id, op, results),
+        Op::Random(op) => random::lower(lowering, id, op, results),
+        Op::Linalg(op) => linalg::lower(lowering, id, op, results),
+        Op::Control(op) => control::lower(lowering, id, op, results),
+        Op::Elementwise(_) | Op::Shape(_) | Op::Reduce(_) | Op::Dot(_) | Op::Conv(_) => Err(lowering.unsupported(id)),
+    }
+}
 
 /// Why a kernel could not be built.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +76,8 @@ pub(crate) enum Stop {
 pub(crate) struct KernelBuilder<'g> {
     graph: &'g Graph,
     pub draft: Draft,
+    /// What is known of the values of half dtypes.
+    halves: Halves,
     /// The nodes that are computed inside of this kernel where it uses them.
     inlined: HashMap<NodeId, bool>,
     /// The values pulled so far.
@@ -54,6 +96,7 @@ impl<'g> KernelBuilder<'g> {
         KernelBuilder {
             graph,
             draft: Draft::default(),
+            halves: Halves::default(),
             inlined,
             pulled: HashMap::new(),
             row: None,
@@ -95,16 +138,31 @@ impl<'g> KernelBuilder<'g> {
             Some(Op::Elementwise(op)) => elementwise::lower(self, op, node.operands(), map),
             Some(Op::Shape(op)) => shape::lower(self, op, value, node.operands(), map),
             Some(Op::Reduce(op)) => reduce::lower(self, op, value, node.operands()[0], map),
-            Some(Op::Dot(_)) => dot::lower_tile(self, value, map),
-            Some(Op::Control(_)) => Err(Stop::Unsupported(value.node)),
+            Some(Op::Dot(_) | Op::Conv(_)) => dot::lower_tile(self, value, map),
+            Some(Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_) | Op::Control(_)) => {
+                Err(Stop::Unsupported(value.node))
+            }
         }
     }
 
-    /// Loads the element of a value from memory.
+    /// Loads the element of a value from memory, where a half is its bits.
     pub fn load(&mut self, value: Value, map: &Map) -> Scalar {
         let of = self.graph.type_of(value);
         let position = flatten(map, &of.dims);
-        self.draft.load(of.dtype, Source::Memory { value: dense_source(self.graph, value), position })
+        let source = Source::Memory { value: dense_source(self.graph, value), position };
+        if !of.dtype.is_half() {
+            return self.draft.load(of.dtype, source);
+        }
+        let bits = self.draft.load(DType::U16, source);
+        self.halves.from_bits(&mut self.draft.body, bits, of.dtype)
+    }
+
+    /// What memory holds of a value of a dtype, and its dtype there.
+    pub fn stored(&mut self, scalar: Scalar, dtype: DType) -> (Scalar, DType) {
+        if !dtype.is_half() {
+            return (scalar, dtype);
+        }
+        (self.halves.to_bits(&mut self.draft.body, scalar, dtype), DType::U16)
     }
 
     /// Whether a map names the first `count` dimensions in order, skipping axes of size 1: gives that count.

@@ -1,6 +1,7 @@
 //! Reductions: a row reduction becomes a stage of the kernel that uses it, a column reduction has its users as an epilogue.
 //!
-//! The reduced axes are one group of neighbours here; `legalize` has split others.
+//! The reduced axes are one group of neighbours here; `legalize` has split others. Halves are folded as the `f32` values that
+//! stand for them, and a sum or product is rounded in the end.
 
 use tancho_ir::ops::reduce::order;
 use tancho_ir::ops::{ReduceKind, ReduceOp};
@@ -52,7 +53,14 @@ pub(super) fn lower(
         builder.draft.reduced_values.push((value, operand));
         builder.draft.reductions.len() - 1
     });
-    Ok(builder.draft.body.push(Instruction::Reduced(number as u32), dtype))
+    let folded = builder.draft.body.push(Instruction::Reduced(number as u32), dtype);
+    let of = builder.graph.type_of(value).dtype;
+    Ok(match op.kind {
+        ReduceKind::Sum | ReduceKind::Product if of.is_half() => {
+            builder.halves.round(&mut builder.draft.body, folded, of)
+        }
+        _ => folded,
+    })
 }
 
 /// What the fold of a single element gives: a sum begins with +0, which turns −0 into +0.

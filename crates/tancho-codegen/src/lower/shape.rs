@@ -4,10 +4,10 @@ use tancho_ir::ops::ShapeOp;
 use tancho_ir::{Dim, Dims, Value};
 use tancho_tensor::{Array, DType};
 
+use super::elementwise::convert;
 use super::{KernelBuilder, Stop};
 use crate::draft::{Affine, Map};
 use crate::kernel::{Instruction, Scalar};
-use crate::math;
 
 pub(super) fn lower(
     builder: &mut KernelBuilder<'_>,
@@ -18,16 +18,19 @@ pub(super) fn lower(
 ) -> Result<Scalar, Stop> {
     match op {
         ShapeOp::Constant(array) => match element_bits(array) {
+            Some(bits) if array.dtype().is_half() => {
+                Ok(builder.halves.constant(&mut builder.draft.body, bits, array.dtype()))
+            }
             Some(bits) => Ok(builder.draft.body.constant_bits(bits, array.dtype())),
             None => Ok(builder.load(value, map)),
         },
         ShapeOp::Iota { dtype, axis, .. } => {
             let index = index(builder, &map[*axis]);
-            Ok(math::expand_convert(&mut builder.draft.body, index, *dtype))
+            Ok(convert(&mut builder.draft.body, &mut builder.halves, index, DType::I64, *dtype))
         }
         ShapeOp::DimensionSize { dim, dtype } => {
             let size = builder.draft.size(dim);
-            Ok(math::expand_convert(&mut builder.draft.body, size, *dtype))
+            Ok(convert(&mut builder.draft.body, &mut builder.halves, size, DType::I64, *dtype))
         }
         ShapeOp::BroadcastInDim { .. }
         | ShapeOp::Reshape { .. }
@@ -41,7 +44,9 @@ pub(super) fn lower(
                 None => Ok(builder.load(value, map)),
             }
         }
-        ShapeOp::Concatenate { .. } | ShapeOp::Pad { .. } => Ok(builder.load(value, map)),
+        ShapeOp::BitcastConvert { .. } | ShapeOp::Concatenate { .. } | ShapeOp::Pad { .. } => {
+            Ok(builder.load(value, map))
+        }
     }
 }
 
@@ -80,6 +85,7 @@ pub(super) fn operand_map(op: &ShapeOp, operand: &Dims, map: &Map) -> Option<Map
         ShapeOp::Constant(_)
         | ShapeOp::Iota { .. }
         | ShapeOp::DimensionSize { .. }
+        | ShapeOp::BitcastConvert { .. }
         | ShapeOp::Concatenate { .. }
         | ShapeOp::Pad { .. } => None,
     }

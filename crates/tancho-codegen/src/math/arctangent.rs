@@ -1,4 +1,4 @@
-//! The angle of a point.
+//! The arctangent, and the angle of a point.
 
 use tancho_ir::ops::Comparison;
 use tancho_tensor::DType;
@@ -47,6 +47,43 @@ const ATAN_F64: &[f64] = &[
 const QUARTER_TURN_F32: [f64; 2] = [1.5707963705062866, -4.371138828673793e-8];
 const QUARTER_TURN_F64: [f64; 2] = [std::f64::consts::FRAC_PI_2, 6.123233995736766e-17];
 
+/// A quarter turn in radians, as a sum.
+pub(super) fn quarter_turn(dtype: DType) -> [f64; 2] {
+    if dtype == DType::F32 { QUARTER_TURN_F32 } else { QUARTER_TURN_F64 }
+}
+
+/// The arctangent, from −π/2 to π/2.
+///
+/// The polynomial of [`atan2`] serves the magnitude, or, above 1, its reciprocal, whose angle counts backwards from the vertical.
+pub fn atan(body: &mut Body, x: Scalar) -> Scalar {
+    let dtype = body.dtype(x);
+    let zero = body.float(0.0, dtype);
+    let one = body.float(1.0, dtype);
+    let magnitude = body.unary(Unary::Abs, x);
+    let steep = body.compare(Comparison::Gt, magnitude, one);
+    let minus_one = body.float(-1.0, dtype);
+    let reciprocal = body.divide(minus_one, magnitude);
+    let quotient = body.select(steep, reciprocal, magnitude);
+    let turns = body.select(steep, one, zero);
+    let angle = angle_from(body, quotient, turns);
+    let sign = sign_bit(body, x);
+    with_sign(body, angle, sign)
+}
+
+/// The arctangent of `|quotient| ≤ 1`, plus a number of quarter turns.
+fn angle_from(body: &mut Body, quotient: Scalar, turns: Scalar) -> Scalar {
+    let dtype = body.dtype(quotient);
+    let coefficients = if dtype == DType::F32 { ATAN_F32 } else { ATAN_F64 };
+    let quarter_turn = quarter_turn(dtype);
+    let square = body.multiply(quotient, quotient);
+    let tail = polynomial_in_halves(body, square, coefficients);
+    let cube = body.multiply(square, quotient);
+    let small = with_float(body, Binary::Multiply, turns, quarter_turn[1]);
+    let small = body.fma(cube, tail, small);
+    let large = fma_by_constant(body, turns, quarter_turn[0], quotient);
+    body.add(large, small)
+}
+
 /// The angle of the point (`x`, `y`) in radians, from −π to π.
 ///
 /// The quotient of the smaller and the larger magnitude has an arctangent between 0 and π/4; the octant says what to add
@@ -56,11 +93,7 @@ const QUARTER_TURN_F64: [f64; 2] = [std::f64::consts::FRAC_PI_2, 6.1232339957367
 /// other.
 pub fn atan2(body: &mut Body, y: Scalar, x: Scalar) -> Scalar {
     let dtype = body.dtype(x);
-    let (coefficients, quarter_turn, least) = if dtype == DType::F32 {
-        (ATAN_F32, QUARTER_TURN_F32, f64::from(f32::from_bits(1)))
-    } else {
-        (ATAN_F64, QUARTER_TURN_F64, f64::from_bits(1))
-    };
+    let least = if dtype == DType::F32 { f64::from(f32::from_bits(1)) } else { f64::from_bits(1) };
     let zero = body.float(0.0, dtype);
     let one = body.float(1.0, dtype);
     let two = body.float(2.0, dtype);
@@ -86,13 +119,7 @@ pub fn atan2(body: &mut Body, y: Scalar, x: Scalar) -> Scalar {
     let sign = body.select(steep, top, sign);
     let quotient = flip_sign(body, quotient, sign);
 
-    let square = body.multiply(quotient, quotient);
-    let tail = polynomial_in_halves(body, square, coefficients);
-    let cube = body.multiply(square, quotient);
-    let small = with_float(body, Binary::Multiply, turns, quarter_turn[1]);
-    let small = body.fma(cube, tail, small);
-    let large = fma_by_constant(body, turns, quarter_turn[0], quotient);
-    let angle = body.add(large, small);
+    let angle = angle_from(body, quotient, turns);
     let sign = sign_bit(body, y);
     with_sign(body, angle, sign)
 }

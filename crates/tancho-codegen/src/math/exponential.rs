@@ -20,11 +20,11 @@ use super::{
 use crate::kernel::body::{Binary, Body, Scalar};
 
 /// What the reductions need for a dtype.
-struct Constants {
+pub(super) struct Constants {
     /// `1 / ln 2`.
-    inverse: f64,
+    pub inverse: f64,
     /// `ln 2` as a sum.
-    period: [f64; 2],
+    pub period: [f64; 2],
     /// `(eʳ − 1 − r) / r²` for `|r| ≤ ln 2`, with the least error relative to `eʳ`.
     power: &'static [f64],
     /// The same for `|r| ≤ ln 2 / 2`, with the least error relative to `eʳ − 1`.
@@ -78,7 +78,7 @@ pub(super) fn complement_coefficients(dtype: DType) -> Vec<f64> {
     coefficients.map(|(power, &coefficient)| if power % 2 == 0 { -coefficient } else { coefficient }).collect()
 }
 
-fn constants(dtype: DType) -> Constants {
+pub(super) fn constants(dtype: DType) -> Constants {
     if dtype == DType::F32 { F32 } else { F64 }
 }
 

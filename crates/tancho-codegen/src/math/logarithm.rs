@@ -25,7 +25,7 @@ const LOG_F32: [f64; 9] = [
 ];
 
 /// The same for f64: 2⁻⁵⁴.
-const LOG_F64: [f64; 19] = [
+pub(super) const LOG_F64: [f64; 19] = [
     -4.999999999999997e-1,
     3.3333333333328086e-1,
     -2.500000000001238e-1,
@@ -97,15 +97,21 @@ pub(super) fn exponent_offset(dtype: DType) -> f64 {
 }
 
 /// `log(2ᵉ·(1 + f))`.
-fn combine(body: &mut Body, exponent: Scalar, fraction: Scalar) -> Scalar {
-    let (coefficients, ln_2): (&[f64], _) =
-        if body.dtype(fraction) == DType::F32 { (&LOG_F32, LN_2_F32) } else { (&LOG_F64, LN_2_F64) };
+pub(super) fn combine(body: &mut Body, exponent: Scalar, fraction: Scalar) -> Scalar {
+    let coefficients: &[f64] = if body.dtype(fraction) == DType::F32 { &LOG_F32 } else { &LOG_F64 };
+    let (head, tail) = log_parts(body, exponent, fraction, coefficients);
+    body.add(head, tail)
+}
+
+/// The same as a sum, from the coefficients of `q`.
+pub(super) fn log_parts(body: &mut Body, exponent: Scalar, fraction: Scalar, coefficients: &[f64]) -> (Scalar, Scalar) {
+    let ln_2 = if body.dtype(fraction) == DType::F32 { LN_2_F32 } else { LN_2_F64 };
     let quotient = polynomial(body, fraction, coefficients);
     let square = body.multiply(fraction, fraction);
     let tail = body.multiply(square, quotient);
     let tail = fma_by_constant(body, exponent, ln_2[1], tail);
     let head = fma_by_constant(body, exponent, ln_2[0], fraction);
-    body.add(head, tail)
+    (head, tail)
 }
 
 /// The results outside `bound < x < ∞`: `x` of ∞ and NaN, −∞ of the bound, NaN below.
@@ -175,11 +181,17 @@ pub(super) fn split_any(body: &mut Body, x: Scalar) -> (Scalar, Scalar) {
     split(body, normal, offset)
 }
 
-/// `log(1 + x)`, with a small relative error near zero too.
-///
-/// `e` is that of the rounded sum `1 + x`, but `f = x·2⁻ᵉ + (2⁻ᵉ − 1)` comes from `x` itself with one rounding, so that what
-/// the sum lost is not missed.
-pub fn log_plus_one(body: &mut Body, x: Scalar) -> Scalar {
+/// `1 + x` as `2ᵉ·(1 + f)`.
+struct OnePlus {
+    /// `e`.
+    exponent: Scalar,
+    /// `2⁻ᵉ`.
+    inverse: Scalar,
+    /// `f`, from `x` itself with one rounding.
+    fraction: Scalar,
+}
+
+fn split_one_plus(body: &mut Body, x: Scalar) -> OnePlus {
     let dtype = body.dtype(x);
     let format = format(dtype);
     let sum = with_float(body, Binary::Add, x, 1.0);
@@ -195,9 +207,26 @@ pub fn log_plus_one(body: &mut Body, x: Scalar) -> Scalar {
     let less_one = fma_constant(body, inverse, quarter, -1.0);
     let inverse = body.multiply(inverse, quarter);
     let fraction = body.fma(x, inverse, less_one);
+    OnePlus { exponent, inverse, fraction }
+}
+
+/// `log(1 + x)`, with a small relative error near zero too.
+///
+/// `e` is that of the rounded sum `1 + x`, but `f = x·2⁻ᵉ + (2⁻ᵉ − 1)` comes from `x` itself with one rounding, so that what
+/// the sum lost is not missed.
+pub fn log_plus_one(body: &mut Body, x: Scalar) -> Scalar {
+    let OnePlus { exponent, fraction, .. } = split_one_plus(body, x);
     let result = combine(body, exponent, fraction);
     // The result has the sign of x; it is set for the sake of −0, which the sums lose.
     let sign = sign_bit(body, x);
     let result = with_sign(body, result, sign);
     bound_domain(body, x, -1.0, result)
+}
+
+/// `log(1 + high + low) + doublings·log 2`, where `low` is small beside `high`, which is finite and not negative.
+pub(super) fn log_of_one_plus_sum(body: &mut Body, high: Scalar, low: Scalar, doublings: Scalar) -> Scalar {
+    let OnePlus { exponent, inverse, fraction } = split_one_plus(body, high);
+    let fraction = body.fma(low, inverse, fraction);
+    let exponent = body.add(exponent, doublings);
+    combine(body, exponent, fraction)
 }

@@ -3,7 +3,7 @@
 use tancho_ir::ops::Comparison;
 use tancho_tensor::DType;
 
-use super::{sign_bit, with_sign};
+use super::{Format, format, sign_bit, with_sign};
 use crate::kernel::body::{Binary, Body, Scalar, Unary};
 
 /// Rounds to the nearest integer, halves away from zero. Exact.
@@ -107,4 +107,76 @@ pub fn clamp(body: &mut Body, low: Scalar, x: Scalar, high: Scalar) -> Scalar {
     };
     let raised = body.binary(maximum, x, low);
     body.binary(minimum, raised, high)
+}
+
+/// Rounds a float to a format of fewer bits, halves to even; what is beyond its range becomes infinite, what is below its
+/// least normal number a zero.
+///
+/// # Panics
+/// The dtype is no float.
+pub fn reduce_precision(body: &mut Body, x: Scalar, exponent_bits: u32, mantissa_bits: u32) -> Scalar {
+    let dtype = body.dtype(x);
+    let Format { integer, fraction_bits, bias, sign, .. } = format(dtype);
+    let width = dtype.bits() as i64;
+    let own_exponent_bits = width - 1 - fraction_bits;
+    let mut bits = body.bitcast(x, integer);
+    let dropped = fraction_bits - i64::from(mantissa_bits);
+    if dropped > 0 {
+        // Half of what the last kept bit is worth, less one where that bit is even, carries where it must.
+        let amount = body.integer(dropped, integer);
+        let one = body.integer(1, integer);
+        let last = body.binary(Binary::ShiftRightLogical, bits, amount);
+        let odd = body.binary(Binary::And, last, one);
+        let half = body.integer((1 << (dropped - 1)) - 1, integer);
+        let carry = body.add(odd, half);
+        bits = body.add(bits, carry);
+        let kept = body.integer(-1 << dropped, integer);
+        bits = body.binary(Binary::And, bits, kept);
+    }
+    if i64::from(exponent_bits) < own_exponent_bits {
+        let range = (1i64 << (exponent_bits - 1)) - 1;
+        let exponent_mask = ((1i64 << own_exponent_bits) - 1) << fraction_bits;
+        let mask = body.integer(exponent_mask, integer);
+        let exponent = body.binary(Binary::And, bits, mask);
+        let sign_mask = body.integer(sign, integer);
+        let zero = body.binary(Binary::And, bits, sign_mask);
+        let infinite = body.binary(Binary::Or, zero, mask);
+        let largest = body.integer((bias + range) << fraction_bits, integer);
+        let overflows = body.compare(Comparison::Gt, exponent, largest);
+        bits = body.select(overflows, infinite, bits);
+        let below = body.integer((bias - range) << fraction_bits, integer);
+        let underflows = body.compare(Comparison::Le, exponent, below);
+        bits = body.select(underflows, zero, bits);
+    }
+    let rounded = body.bitcast(bits, dtype);
+    let is_nan = body.compare(Comparison::Ne, x, x);
+    body.select(is_nan, x, rounded)
+}
+
+/// The number next to `x` towards `y`; `y` if they are equal, and NaN if either is.
+///
+/// The bits of a magnitude count its numbers, so that one more or one less leads to the next. Zero has a neighbour on both
+/// sides.
+pub fn next_after(body: &mut Body, x: Scalar, y: Scalar) -> Scalar {
+    let dtype = body.dtype(x);
+    let Format { integer, .. } = format(dtype);
+    let zero = body.float(0.0, dtype);
+    let (one, minus_one) = (body.integer(1, integer), body.integer(-1, integer));
+    let rises = body.compare(Comparison::Lt, x, y);
+    let is_positive = body.compare(Comparison::Gt, x, zero);
+    let inwards = body.binary(Binary::Xor, rises, is_positive);
+    let step = body.select(inwards, minus_one, one);
+    let bits = body.bitcast(x, integer);
+    let next = body.add(bits, step);
+    let sign = sign_bit(body, y);
+    let least = body.binary(Binary::Or, sign, one);
+    let is_zero = body.compare(Comparison::Eq, x, zero);
+    let next = body.select(is_zero, least, next);
+    let next = body.bitcast(next, dtype);
+    let differ = body.compare(Comparison::Ne, x, y);
+    let next = body.select(differ, next, y);
+    let y_is_nan = body.compare(Comparison::Ne, y, y);
+    let next = body.select(y_is_nan, y, next);
+    let x_is_nan = body.compare(Comparison::Ne, x, x);
+    body.select(x_is_nan, x, next)
 }

@@ -2,7 +2,7 @@
 
 use tancho_codegen::emit::legal;
 use tancho_codegen::kernel::{
-    Access, AccessMap, Binary, Body, Form, Instruction, Kernel, LaneFunction, Reduction, Scalar, Store, Stride, Unary,
+    Access, AccessMap, Binary, Body, DTYPES, Form, Instruction, Kernel, LaneFunction, Reduction, Scalar, Store, Stride, Unary,
 };
 use tancho_ir::ops::{Comparison, ReduceKind};
 use tancho_tensor::DType;
@@ -168,7 +168,7 @@ impl Draft<'_> {
                 }
                 8 if self.plain.contains(&x) && dtype != DType::Bool => {
                     let fits = |to: &DType| *to != DType::Bool && to.size() == dtype.size();
-                    let fitting: Vec<DType> = DType::ALL.into_iter().filter(fits).collect();
+                    let fitting: Vec<DType> = DTYPES.into_iter().filter(fits).collect();
                     let to = self.random.pick(&fitting);
                     self.body.bitcast(x, to)
                 }
@@ -183,7 +183,7 @@ impl Draft<'_> {
                     self.body.call(function, [x, y], condition, x)
                 }
                 _ => {
-                    let to = self.random.pick(&DType::ALL);
+                    let to = self.random.pick(&DTYPES);
                     self.body.convert(x, to)
                 }
             };
@@ -246,7 +246,7 @@ fn begin<'a>(random: &'a mut Random, form: Form, sizes: &[i64], n_sizes: usize) 
     let outer = if form.is_column() { rank - 2 } else { rank - 1 };
     let n_loads = 1 + random.below(3) as usize;
     // Few dtypes at a time: conversions join them.
-    let dtypes = [random.pick(&DType::ALL), random.pick(&[DType::F32, DType::F64, DType::I32])];
+    let dtypes = [random.pick(&DTYPES), random.pick(&[DType::F32, DType::F64, DType::I32])];
     let loads: Vec<Access> = (0..n_loads)
         .map(|_| {
             let kinds = stride_kinds(random, rank, None);

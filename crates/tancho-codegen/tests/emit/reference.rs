@@ -77,7 +77,7 @@ pub struct Case {
 
 /// Calls a kernel's function with scratch memory of its own, which ends where a guard begins.
 pub fn call(code: &Code, pointers: &[*mut u8], arguments: &[i64], rows: Range<i64>, inner: Range<i64>) {
-    let bytes = code.kernel().scratch_bytes((inner.end - inner.start) as usize);
+    let bytes = code.kernel().expect("a kernel's code").scratch_bytes((inner.end - inner.start) as usize);
     let mut scratch = vec![0xa5u8; bytes + 128];
     let start = scratch.as_ptr().align_offset(64);
     // SAFETY: the pointers, arguments and scratch memory are those that the kernel asks for.

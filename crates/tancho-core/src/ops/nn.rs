@@ -1,6 +1,7 @@
 //! Compositions for neural networks: activations, softmax, normalisation.
 //!
-//! Each is one graph, also eagerly, so that it becomes one kernel.
+//! Each is one graph, also eagerly, so that it becomes one kernel, and computes 16-bit floats in `f32` with one rounding in
+//! the end.
 
 use tancho_ir::ops::{BinaryOp, Comparison, ReduceKind, UnaryOp};
 use tancho_ir::{Dims, Value};
@@ -21,9 +22,8 @@ macro_rules! activations {
             $(#[$doc])*
             #[track_caller]
             pub fn $function(x: impl AsTensor) -> Tensor {
-                apply($name, Attributes::none(), [x.into_operand()], &|$builder, values| {
-                    let $x = values[0];
-                    $build
+                apply($name, Attributes::none(), [x.into_operand()], &|builder, values| {
+                    builder.widened([values[0]], |$builder, [$x]| $build)
                 })
             }
         )*
@@ -108,8 +108,10 @@ pub fn tanh(x: impl AsTensor) -> Tensor {
 pub fn leaky_relu(x: impl AsTensor, slope: f64) -> Tensor {
     apply("leaky_relu", Attributes::none().float(slope), [x.into_operand()], &|builder, values| {
         builder.require_float(values[0])?;
-        let scaled = builder.binary_constant(BinaryOp::Multiply, values[0], slope)?;
-        select_positive(builder, values[0], scaled)
+        builder.widened([values[0]], |builder, [x]| {
+            let scaled = builder.binary_constant(BinaryOp::Multiply, x, slope)?;
+            select_positive(builder, x, scaled)
+        })
     })
 }
 
@@ -117,9 +119,11 @@ pub fn leaky_relu(x: impl AsTensor, slope: f64) -> Tensor {
 #[track_caller]
 pub fn elu(x: impl AsTensor, alpha: f64) -> Tensor {
     apply("elu", Attributes::none().float(alpha), [x.into_operand()], &|builder, values| {
-        let exponential = builder.unary(UnaryOp::ExponentialMinusOne, values[0])?;
-        let scaled = builder.binary_constant(BinaryOp::Multiply, exponential, alpha)?;
-        select_positive(builder, values[0], scaled)
+        builder.widened([values[0]], |builder, [x]| {
+            let exponential = builder.unary(UnaryOp::ExponentialMinusOne, x)?;
+            let scaled = builder.binary_constant(BinaryOp::Multiply, exponential, alpha)?;
+            select_positive(builder, x, scaled)
+        })
     })
 }
 
@@ -140,11 +144,13 @@ pub fn softmax(x: impl AsTensor, axes: impl Into<Axes>) -> Tensor {
     apply("softmax", axes.attributes(), [x.into_operand()], &|builder, values| {
         let axes = axes.resolve(builder.rank(values[0]))?;
         let dims = builder.dims(values[0]);
-        let shifted = subtract_max(builder, values[0], &axes)?;
-        let exponential = builder.unary(UnaryOp::Exponential, shifted)?;
-        let sum = builder.reduce(ReduceKind::Sum, exponential, &axes)?;
-        let sum = builder.broadcast_back(sum, &axes, &dims)?;
-        builder.binary(BinaryOp::Divide, exponential, sum)
+        builder.widened([values[0]], |builder, [x]| {
+            let shifted = subtract_max(builder, x, &axes)?;
+            let exponential = builder.unary(UnaryOp::Exponential, shifted)?;
+            let sum = builder.reduce(ReduceKind::Sum, exponential, &axes)?;
+            let sum = builder.broadcast_back(sum, &axes, &dims)?;
+            builder.binary(BinaryOp::Divide, exponential, sum)
+        })
     })
 }
 
@@ -158,12 +164,14 @@ pub fn log_softmax(x: impl AsTensor, axes: impl Into<Axes>) -> Tensor {
     apply("log_softmax", axes.attributes(), [x.into_operand()], &|builder, values| {
         let axes = axes.resolve(builder.rank(values[0]))?;
         let dims = builder.dims(values[0]);
-        let shifted = subtract_max(builder, values[0], &axes)?;
-        let exponential = builder.unary(UnaryOp::Exponential, shifted)?;
-        let sum = builder.reduce(ReduceKind::Sum, exponential, &axes)?;
-        let logarithm = builder.unary(UnaryOp::Log, sum)?;
-        let logarithm = builder.broadcast_back(logarithm, &axes, &dims)?;
-        builder.binary(BinaryOp::Subtract, shifted, logarithm)
+        builder.widened([values[0]], |builder, [x]| {
+            let shifted = subtract_max(builder, x, &axes)?;
+            let exponential = builder.unary(UnaryOp::Exponential, shifted)?;
+            let sum = builder.reduce(ReduceKind::Sum, exponential, &axes)?;
+            let logarithm = builder.unary(UnaryOp::Log, sum)?;
+            let logarithm = builder.broadcast_back(logarithm, &axes, &dims)?;
+            builder.binary(BinaryOp::Subtract, shifted, logarithm)
+        })
     })
 }
 
@@ -195,16 +203,18 @@ pub fn layer_norm(x: impl AsTensor, gamma: impl AsTensor, beta: impl AsTensor, e
         })?;
         let axes: Vec<usize> = (rank - n_axes..rank).collect();
         let dims = builder.dims(x);
-        let mean = builder.mean(x, &axes)?;
-        let mean = builder.broadcast_back(mean, &axes, &dims)?;
-        let centred = builder.binary(BinaryOp::Subtract, x, mean)?;
-        let variance = variance(builder, x, &axes)?;
-        let shifted = builder.binary_constant(BinaryOp::Add, variance, epsilon)?;
-        let scale = builder.unary(UnaryOp::Rsqrt, shifted)?;
-        let scale = builder.broadcast_back(scale, &axes, &dims)?;
-        let normal = builder.binary(BinaryOp::Multiply, centred, scale)?;
-        let scaled = builder.binary(BinaryOp::Multiply, normal, gamma)?;
-        builder.binary(BinaryOp::Add, scaled, beta)
+        builder.widened([x, gamma, beta], |builder, [x, gamma, beta]| {
+            let mean = builder.mean(x, &axes)?;
+            let mean = builder.broadcast_back(mean, &axes, &dims)?;
+            let centred = builder.binary(BinaryOp::Subtract, x, mean)?;
+            let variance = variance(builder, x, &axes)?;
+            let shifted = builder.binary_constant(BinaryOp::Add, variance, epsilon)?;
+            let scale = builder.unary(UnaryOp::Rsqrt, shifted)?;
+            let scale = builder.broadcast_back(scale, &axes, &dims)?;
+            let normal = builder.binary(BinaryOp::Multiply, centred, scale)?;
+            let scaled = builder.binary(BinaryOp::Multiply, normal, gamma)?;
+            builder.binary(BinaryOp::Add, scaled, beta)
+        })
     })
 }
 

@@ -10,6 +10,7 @@ use std::ops::{
 };
 
 use tancho_ir::ops::{BinaryOp, UnaryOp};
+use tancho_tensor::{bf16, f16};
 
 use super::elementwise::binary;
 use crate::apply::{Attributes, apply};
@@ -36,7 +37,8 @@ macro_rules! operators {
             }
         }
 
-        operators!(@left $Trait $method $name $Op f32 f64 i8 i16 i32 i64 u8 u16 u32 u64 usize bool);
+        operators!(@left $Trait $method $name $Op
+            f16 bf16 f32 f64 i8 i16 i32 i64 u8 u16 u32 u64 usize bool);
     )*};
     (@left $Trait:ident $method:ident $name:literal $Op:ident $($Scalar:ident)*) => {$(
         impl $Trait<Tensor> for $Scalar {

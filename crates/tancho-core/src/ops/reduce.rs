@@ -2,6 +2,8 @@
 //!
 //! Axes are an integer (negative ones count from the end), an array of integers, or `..` for all; `keep(axes)` leaves
 //! them in the shape with size 1.
+//!
+//! What is composed of several ops computes 16-bit floats in `f32` and rounds the result once.
 
 use tancho_ir::ops::{BinaryOp, ReduceKind, UnaryOp};
 use tancho_ir::{Dim, Dims, Value};
@@ -71,8 +73,8 @@ impl Tensor {
     /// The mean; NaN of no elements.
     ///
     /// # Numerics
-    /// The sum divided by the number of elements. Floats: nothing is promoted, so that the mean of integers is an error
-    /// rather than a rounded quotient.
+    /// The sum divided by the number of elements, of 16-bit floats in `f32` with one rounding. Floats: nothing is promoted, so
+    /// that the mean of integers is an error rather than a rounded quotient.
     #[track_caller]
     pub fn mean(&self, axes: impl Into<Axes>) -> Tensor {
         self.reduce("mean", axes.into(), &|builder, x, axes, keep| {
@@ -97,8 +99,10 @@ impl Tensor {
     pub fn std(&self, axes: impl Into<Axes>) -> Tensor {
         self.reduce("std", axes.into(), &|builder, x, axes, keep| {
             let dims = builder.dims(x);
-            let variance = variance(builder, x, axes)?;
-            let deviation = builder.unary(UnaryOp::Sqrt, variance)?;
+            let deviation = builder.widened([x], |builder, [x]| {
+                let variance = variance(builder, x, axes)?;
+                builder.unary(UnaryOp::Sqrt, variance)
+            })?;
             builder.restore_axes(deviation, &dims, axes, keep)
         })
     }
@@ -109,9 +113,11 @@ impl Tensor {
         self.reduce("norm", axes.into(), &|builder, x, axes, keep| {
             let dims = builder.dims(x);
             builder.require_float(x)?;
-            let square = builder.binary(BinaryOp::Multiply, x, x)?;
-            let sum = builder.reduce(ReduceKind::Sum, square, axes)?;
-            let length = builder.unary(UnaryOp::Sqrt, sum)?;
+            let length = builder.widened([x], |builder, [x]| {
+                let square = builder.binary(BinaryOp::Multiply, x, x)?;
+                let sum = builder.reduce(ReduceKind::Sum, square, axes)?;
+                builder.unary(UnaryOp::Sqrt, sum)
+            })?;
             builder.restore_axes(length, &dims, axes, keep)
         })
     }
@@ -125,13 +131,15 @@ impl Tensor {
     pub fn logsumexp(&self, axes: impl Into<Axes>) -> Tensor {
         self.reduce("logsumexp", axes.into(), &|builder, x, axes, keep| {
             let dims = builder.dims(x);
-            let largest = finite_max(builder, x, axes)?;
-            let back = builder.broadcast_back(largest, axes, &dims)?;
-            let shifted = builder.binary(BinaryOp::Subtract, x, back)?;
-            let exponential = builder.unary(UnaryOp::Exponential, shifted)?;
-            let sum = builder.reduce(ReduceKind::Sum, exponential, axes)?;
-            let logarithm = builder.unary(UnaryOp::Log, sum)?;
-            let result = builder.binary(BinaryOp::Add, logarithm, largest)?;
+            let result = builder.widened([x], |builder, [x]| {
+                let largest = finite_max(builder, x, axes)?;
+                let back = builder.broadcast_back(largest, axes, &dims)?;
+                let shifted = builder.binary(BinaryOp::Subtract, x, back)?;
+                let exponential = builder.unary(UnaryOp::Exponential, shifted)?;
+                let sum = builder.reduce(ReduceKind::Sum, exponential, axes)?;
+                let logarithm = builder.unary(UnaryOp::Log, sum)?;
+                builder.binary(BinaryOp::Add, logarithm, largest)
+            })?;
             builder.restore_axes(result, &dims, axes, keep)
         })
     }
@@ -169,12 +177,15 @@ fn require_bool(builder: &Builder<'_>, x: Value) -> Result<(), Fault> {
 
 /// The variance over axes, which leave the shape.
 pub(super) fn variance(builder: &mut Builder<'_>, x: Value, axes: &[usize]) -> Result<Value, Fault> {
+    builder.require_float(x)?;
     let dims = builder.dims(x);
-    let mean = builder.mean(x, axes)?;
-    let back = builder.broadcast_back(mean, axes, &dims)?;
-    let distance = builder.binary(BinaryOp::Subtract, x, back)?;
-    let square = builder.binary(BinaryOp::Multiply, distance, distance)?;
-    builder.mean(square, axes)
+    builder.widened([x], |builder, [x]| {
+        let mean = builder.mean(x, axes)?;
+        let back = builder.broadcast_back(mean, axes, &dims)?;
+        let distance = builder.binary(BinaryOp::Subtract, x, back)?;
+        let square = builder.binary(BinaryOp::Multiply, distance, distance)?;
+        builder.mean(square, axes)
+    })
 }
 
 /// The largest element over axes, which leave the shape; 0 where it is infinite or NaN.

@@ -6,6 +6,7 @@ mod elementwise;
 mod reduce;
 mod shape;
 mod dot;
+mod halves;
 mod nn;
 mod create;
 mod errors;

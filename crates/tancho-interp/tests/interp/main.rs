@@ -4,9 +4,17 @@
 
 mod elementwise;
 mod elementary;
+mod half;
+mod precision;
 mod shape;
 mod reduce;
 mod dot;
+mod conv;
+mod fold;
+mod index;
+mod random;
+mod linalg;
+mod control;
 mod graphs;
 
 use tancho_interp::{InterpretError, interpret};
@@ -49,4 +57,27 @@ fn check(op: Op, operands: &[Array], expected: Array) {
         expected.dtype(),
         expected.shape(),
     );
+}
+
+/// Evaluates a graph that stands in the text form.
+#[track_caller]
+fn check_text(text: &str, arguments: &[Array], expected: &[Array]) {
+    let graph = tancho_ir::parse(text, "test").unwrap_or_else(|error| panic!("{error}"));
+    let found = interpret(&graph, arguments).unwrap_or_else(|error| panic!("{error}"));
+    check_arrays(&found, expected);
+}
+
+#[track_caller]
+fn check_arrays(found: &[Array], expected: &[Array]) {
+    assert_eq!(found.len(), expected.len());
+    for (position, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert!(
+            found.same_bits(expected),
+            "result {position} is {}{}\n{found}\nnot {}{}\n{expected}",
+            found.dtype(),
+            found.shape(),
+            expected.dtype(),
+            expected.shape(),
+        );
+    }
 }

@@ -30,6 +30,14 @@ pub enum ElementwiseOp {
     /// truncates and saturates, NaN gives 0. To `bool`: whether the value differs from zero (NaN does). From `bool`: 0
     /// or 1.
     Convert(DType),
+    /// Rounds floats to a format of fewer bits and back, halves to even.
+    ///
+    /// (C2) `exponent_bits ≥ 1`. (C3) `mantissa_bits ≥ 0`.
+    ///
+    /// # Numerics
+    /// What is beyond the format's range becomes infinite, what is below its least normal number becomes a zero of the same
+    /// sign; NaN stays NaN. A format that is wider than the dtype in a part leaves that part as it is.
+    ReducePrecision { exponent_bits: u32, mantissa_bits: u32 },
     /// `min(max(operand, low), high)`, operands in the order low, operand, high.
     ///
     /// (C1), (C2) The bounds are scalars or have the operand's shape. (C3) All have one dtype.
@@ -44,16 +52,38 @@ pub enum ElementwiseOp {
 pub enum UnaryOp {
     /// The absolute value; of a signed integer's `MIN`, `MIN`. Signed integers and floats.
     Abs,
+    /// The angle in radians whose cosine this is; NaN beyond ±1. Floats.
+    Acos,
+    /// The inverse of the hyperbolic cosine; NaN below 1. Floats.
+    Acosh,
+    /// The angle in radians whose sine this is; NaN beyond ±1. Floats.
+    Asin,
+    /// The inverse of the hyperbolic sine. Floats.
+    Asinh,
+    /// The angle in radians whose tangent this is. Floats.
+    Atan,
+    /// The inverse of the hyperbolic tangent; NaN beyond ±1. Floats.
+    Atanh,
+    /// The modified Bessel function of order 1, times `e^−|x|`. Floats.
+    BesselI1e,
     /// The cube root. Floats.
     Cbrt,
     /// The smallest integer that is not below. Floats.
     Ceil,
+    /// The hyperbolic cosine. Floats.
+    Cosh,
     /// The cosine of radians. Floats.
     Cosine,
     /// The number of leading zero bits. Integers.
     CountLeadingZeros,
+    /// The derivative of `lgamma`. Floats.
+    Digamma,
     /// The error function. Floats.
     Erf,
+    /// The inverse of `erf`; NaN beyond ±1. Floats.
+    ErfInv,
+    /// `1 − erf(x)`, exact where that is small. Floats.
+    Erfc,
     /// `eˣ`. Floats.
     Exponential,
     /// `eˣ − 1`, exact near zero. Floats.
@@ -62,6 +92,8 @@ pub enum UnaryOp {
     Floor,
     /// Whether the value is neither infinite nor NaN; gives `bool`. Floats.
     IsFinite,
+    /// The logarithm of the absolute value of the gamma function. Floats.
+    Lgamma,
     /// The natural logarithm; NaN below zero. Floats.
     Log,
     /// `log(1 + x)`, exact near zero. Floats.
@@ -84,6 +116,8 @@ pub enum UnaryOp {
     Sign,
     /// The sine of radians. Floats.
     Sine,
+    /// The hyperbolic sine. Floats.
+    Sinh,
     /// The square root, correctly rounded. Floats.
     Sqrt,
     /// The tangent of radians. Floats.
@@ -109,6 +143,8 @@ pub enum BinaryOp {
     Minimum,
     /// The product; integers wrap, and for `bool` it is *and*. All dtypes.
     Multiply,
+    /// The next number after the left one towards the right one, which is the result where both are equal. Floats.
+    NextAfter,
     /// The bitwise, for `bool` the logical, disjunction. Integers and `bool`.
     Or,
     /// `leftʳⁱᵍʰᵗ`; integers wrap, and a negative integer exponent gives 0, but ±1 for a base of ±1 (and −1 for a base of
@@ -149,13 +185,14 @@ impl ElementwiseOp {
             ElementwiseOp::Compare(_) => "compare",
             ElementwiseOp::Select => "select",
             ElementwiseOp::Convert(_) => "convert",
+            ElementwiseOp::ReducePrecision { .. } => "reduce_precision",
             ElementwiseOp::Clamp => "clamp",
         }
     }
 
     pub fn arity(&self) -> usize {
         match self {
-            ElementwiseOp::Unary(_) | ElementwiseOp::Convert(_) => 1,
+            ElementwiseOp::Unary(_) | ElementwiseOp::Convert(_) | ElementwiseOp::ReducePrecision { .. } => 1,
             ElementwiseOp::Binary(_) | ElementwiseOp::Compare(_) => 2,
             ElementwiseOp::Select | ElementwiseOp::Clamp => 3,
         }
@@ -163,17 +200,29 @@ impl ElementwiseOp {
 }
 
 impl UnaryOp {
-    pub const ALL: [UnaryOp; 24] = [
+    pub const ALL: [UnaryOp; 37] = [
         UnaryOp::Abs,
+        UnaryOp::Acos,
+        UnaryOp::Acosh,
+        UnaryOp::Asin,
+        UnaryOp::Asinh,
+        UnaryOp::Atan,
+        UnaryOp::Atanh,
+        UnaryOp::BesselI1e,
         UnaryOp::Cbrt,
         UnaryOp::Ceil,
+        UnaryOp::Cosh,
         UnaryOp::Cosine,
         UnaryOp::CountLeadingZeros,
+        UnaryOp::Digamma,
         UnaryOp::Erf,
+        UnaryOp::ErfInv,
+        UnaryOp::Erfc,
         UnaryOp::Exponential,
         UnaryOp::ExponentialMinusOne,
         UnaryOp::Floor,
         UnaryOp::IsFinite,
+        UnaryOp::Lgamma,
         UnaryOp::Log,
         UnaryOp::LogPlusOne,
         UnaryOp::Logistic,
@@ -185,6 +234,7 @@ impl UnaryOp {
         UnaryOp::Rsqrt,
         UnaryOp::Sign,
         UnaryOp::Sine,
+        UnaryOp::Sinh,
         UnaryOp::Sqrt,
         UnaryOp::Tan,
         UnaryOp::Tanh,
@@ -193,6 +243,19 @@ impl UnaryOp {
     pub fn name(self) -> &'static str {
         match self {
             UnaryOp::Abs => "abs",
+            UnaryOp::Acos => "acos",
+            UnaryOp::Acosh => "acosh",
+            UnaryOp::Asin => "asin",
+            UnaryOp::Asinh => "asinh",
+            UnaryOp::Atan => "atan",
+            UnaryOp::Atanh => "atanh",
+            UnaryOp::BesselI1e => "bessel_i1e",
+            UnaryOp::Cosh => "cosh",
+            UnaryOp::Digamma => "digamma",
+            UnaryOp::ErfInv => "erf_inv",
+            UnaryOp::Erfc => "erfc",
+            UnaryOp::Lgamma => "lgamma",
+            UnaryOp::Sinh => "sinh",
             UnaryOp::Cbrt => "cbrt",
             UnaryOp::Ceil => "ceil",
             UnaryOp::Cosine => "cosine",
@@ -226,7 +289,20 @@ impl UnaryOp {
             UnaryOp::Negate => dtype != DType::Bool,
             UnaryOp::CountLeadingZeros | UnaryOp::Popcnt => dtype.is_integer(),
             UnaryOp::Not => !dtype.is_float(),
-            UnaryOp::Cbrt
+            UnaryOp::Acos
+            | UnaryOp::Acosh
+            | UnaryOp::Asin
+            | UnaryOp::Asinh
+            | UnaryOp::Atan
+            | UnaryOp::Atanh
+            | UnaryOp::BesselI1e
+            | UnaryOp::Cosh
+            | UnaryOp::Digamma
+            | UnaryOp::ErfInv
+            | UnaryOp::Erfc
+            | UnaryOp::Lgamma
+            | UnaryOp::Sinh
+            | UnaryOp::Cbrt
             | UnaryOp::Ceil
             | UnaryOp::Cosine
             | UnaryOp::Erf
@@ -249,7 +325,7 @@ impl UnaryOp {
 }
 
 impl BinaryOp {
-    pub const ALL: [BinaryOp; 15] = [
+    pub const ALL: [BinaryOp; 16] = [
         BinaryOp::Add,
         BinaryOp::And,
         BinaryOp::Atan2,
@@ -257,6 +333,7 @@ impl BinaryOp {
         BinaryOp::Maximum,
         BinaryOp::Minimum,
         BinaryOp::Multiply,
+        BinaryOp::NextAfter,
         BinaryOp::Or,
         BinaryOp::Power,
         BinaryOp::Remainder,
@@ -276,6 +353,7 @@ impl BinaryOp {
             BinaryOp::Maximum => "maximum",
             BinaryOp::Minimum => "minimum",
             BinaryOp::Multiply => "multiply",
+            BinaryOp::NextAfter => "next_after",
             BinaryOp::Or => "or",
             BinaryOp::Power => "power",
             BinaryOp::Remainder => "remainder",
@@ -294,7 +372,7 @@ impl BinaryOp {
             BinaryOp::Divide | BinaryOp::Power | BinaryOp::Remainder | BinaryOp::Subtract => dtype != DType::Bool,
             BinaryOp::And | BinaryOp::Or | BinaryOp::Xor => !dtype.is_float(),
             BinaryOp::ShiftLeft | BinaryOp::ShiftRightArithmetic | BinaryOp::ShiftRightLogical => dtype.is_integer(),
-            BinaryOp::Atan2 => dtype.is_float(),
+            BinaryOp::Atan2 | BinaryOp::NextAfter => dtype.is_float(),
         }
     }
 
@@ -310,6 +388,7 @@ impl BinaryOp {
             | BinaryOp::Xor => true,
             BinaryOp::Atan2
             | BinaryOp::Divide
+            | BinaryOp::NextAfter
             | BinaryOp::Power
             | BinaryOp::Remainder
             | BinaryOp::ShiftLeft
@@ -367,6 +446,12 @@ pub(super) fn infer(op: &ElementwiseOp, operands: &[TensorType], check: &mut Che
             Ok(on_true.clone())
         }
         ElementwiseOp::Convert(dtype) => Ok(operands[0].with_dtype(*dtype)),
+        ElementwiseOp::ReducePrecision { exponent_bits, mantissa_bits: _ } => {
+            check.that(operands[0].dtype.is_float(), "c1", || format!("does not take {}", operands[0]))?;
+            // reduce_precision_c2
+            check.that(*exponent_bits >= 1, "c2", || "takes at least one bit of exponent".into())?;
+            Ok(operands[0].clone())
+        }
         ElementwiseOp::Clamp => {
             let [low, operand, high] = operands else { unreachable!("the arity is checked") };
             for (bound, constraint) in [(low, "c1"), (high, "c2")] {

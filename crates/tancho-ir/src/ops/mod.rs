@@ -15,17 +15,31 @@ pub mod elementwise;
 pub mod shape;
 pub mod reduce;
 pub mod dot;
+pub mod window;
+pub mod conv;
+pub mod fold;
+pub mod index;
+pub mod random;
+pub mod linalg;
 pub mod control;
+
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub use control::ControlOp;
+pub use control::{ControlOp, CustomCall};
+pub use conv::{ConvAxes, ConvOp};
 pub use dot::DotOp;
 pub use elementwise::{BinaryOp, Comparison, ElementwiseOp, UnaryOp};
+pub use fold::FoldOp;
+pub use index::{GatherOp, IndexOp, ScatterOp};
+pub use linalg::LinalgOp;
+pub use random::{RandomAlgorithm, RandomOp};
 pub use reduce::{ReduceKind, ReduceOp};
 pub use shape::ShapeOp;
+pub use window::WindowAxis;
 
-use crate::{Dim, Relation, TensorType};
+use crate::{Dim, Graph, Relation, TensorType};
 
 /// An operation, without its operands.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +52,17 @@ pub enum Op {
     Reduce(ReduceOp),
     /// Products over contracted axes.
     Dot(DotOp),
-    /// Calls.
+    /// Convolutions.
+    Conv(ConvOp),
+    /// Folds with a function of their own, windows among them.
+    Fold(FoldOp),
+    /// Reading and writing at computed places; sorting.
+    Index(IndexOp),
+    /// Random bits.
+    Random(RandomOp),
+    /// Factors of matrices and triangular systems.
+    Linalg(LinalgOp),
+    /// Calls, loops, branches.
     Control(ControlOp),
 }
 
@@ -50,6 +74,11 @@ impl Op {
             Op::Shape(op) => op.name(),
             Op::Reduce(op) => op.name(),
             Op::Dot(op) => op.name(),
+            Op::Conv(op) => op.name(),
+            Op::Fold(op) => op.name(),
+            Op::Index(op) => op.name(),
+            Op::Random(op) => op.name(),
+            Op::Linalg(op) => op.name(),
             Op::Control(op) => op.name(),
         }
     }
@@ -60,8 +89,93 @@ impl Op {
             Op::Elementwise(op) => Some(op.arity()),
             Op::Shape(op) => op.arity(),
             Op::Reduce(_) => Some(1),
-            Op::Dot(_) => Some(2),
+            Op::Dot(_) | Op::Conv(_) => Some(2),
+            Op::Fold(op) => op.arity(),
+            Op::Index(op) => op.arity(),
+            Op::Random(_) => Some(1),
+            Op::Linalg(op) => Some(op.arity()),
             Op::Control(op) => op.arity(),
+        }
+    }
+
+    /// The graphs that the op holds, under the names of their attributes.
+    pub fn regions(&self) -> Vec<(&'static str, &Arc<Graph>)> {
+        match self {
+            Op::Fold(op) => op.regions(),
+            Op::Index(op) => op.regions(),
+            Op::Control(op) => op.regions(),
+            Op::Elementwise(_)
+            | Op::Shape(_)
+            | Op::Reduce(_)
+            | Op::Dot(_)
+            | Op::Conv(_)
+            | Op::Random(_)
+            | Op::Linalg(_) => Vec::new(),
+        }
+    }
+
+    /// The op with other graphs in the place of those that it holds, in the order of [`Op::regions`].
+    pub fn with_regions(&self, mut replace: impl FnMut(&Arc<Graph>) -> Arc<Graph>) -> Op {
+        match self {
+            Op::Fold(op) => Op::Fold(match op {
+                FoldOp::Reduce { axes, body } => FoldOp::Reduce { axes: axes.clone(), body: replace(body) },
+                FoldOp::ReduceWindow { window, body } => {
+                    FoldOp::ReduceWindow { window: window.clone(), body: replace(body) }
+                }
+                FoldOp::SelectAndScatter { window, select, scatter } => FoldOp::SelectAndScatter {
+                    window: window.clone(),
+                    select: replace(select),
+                    scatter: replace(scatter),
+                },
+                FoldOp::Scan { axis, reverse, body } => {
+                    FoldOp::Scan { axis: *axis, reverse: *reverse, body: replace(body) }
+                }
+            }),
+            Op::Index(op) => Op::Index(match op {
+                IndexOp::Scatter(scatter) => {
+                    IndexOp::Scatter(ScatterOp { body: replace(&scatter.body), ..scatter.clone() })
+                }
+                IndexOp::Sort { axis, stable, comparator } => {
+                    IndexOp::Sort { axis: *axis, stable: *stable, comparator: replace(comparator) }
+                }
+                IndexOp::Gather(_)
+                | IndexOp::DynamicSlice { .. }
+                | IndexOp::DynamicUpdateSlice
+                | IndexOp::TopK { .. } => op.clone(),
+            }),
+            Op::Control(op) => Op::Control(match op {
+                ControlOp::Call(callee) => ControlOp::Call(replace(callee)),
+                ControlOp::While { condition, body } => {
+                    let condition = replace(condition);
+                    ControlOp::While { condition, body: replace(body) }
+                }
+                ControlOp::Case { branches } => ControlOp::Case { branches: branches.iter().map(replace).collect() },
+                ControlOp::OptimizationBarrier | ControlOp::CustomCall(_) => op.clone(),
+            }),
+            Op::Elementwise(_)
+            | Op::Shape(_)
+            | Op::Reduce(_)
+            | Op::Dot(_)
+            | Op::Conv(_)
+            | Op::Random(_)
+            | Op::Linalg(_) => self.clone(),
+        }
+    }
+
+    /// Whether the op must happen even if nobody uses its results.
+    pub fn has_side_effect(&self) -> bool {
+        match self {
+            Op::Control(ControlOp::CustomCall(call)) => call.has_side_effect,
+            Op::Control(_) | Op::Fold(_) | Op::Index(_) => {
+                self.regions().iter().any(|(_, graph)| graph.has_side_effect())
+            }
+            Op::Elementwise(_)
+            | Op::Shape(_)
+            | Op::Reduce(_)
+            | Op::Dot(_)
+            | Op::Conv(_)
+            | Op::Random(_)
+            | Op::Linalg(_) => false,
         }
     }
 }
@@ -87,6 +201,36 @@ impl From<ReduceOp> for Op {
 impl From<DotOp> for Op {
     fn from(op: DotOp) -> Self {
         Op::Dot(op)
+    }
+}
+
+impl From<ConvOp> for Op {
+    fn from(op: ConvOp) -> Self {
+        Op::Conv(op)
+    }
+}
+
+impl From<FoldOp> for Op {
+    fn from(op: FoldOp) -> Self {
+        Op::Fold(op)
+    }
+}
+
+impl From<IndexOp> for Op {
+    fn from(op: IndexOp) -> Self {
+        Op::Index(op)
+    }
+}
+
+impl From<RandomOp> for Op {
+    fn from(op: RandomOp) -> Self {
+        Op::Random(op)
+    }
+}
+
+impl From<LinalgOp> for Op {
+    fn from(op: LinalgOp) -> Self {
+        Op::Linalg(op)
     }
 }
 
@@ -117,6 +261,11 @@ pub fn infer(op: &Op, operands: &[TensorType], relations: &mut Vec<Relation>) ->
         Op::Shape(op) => shape::infer(op, operands, &mut check).map(one),
         Op::Reduce(op) => reduce::infer(op, &operands[0], &mut check).map(one),
         Op::Dot(op) => dot::infer(op, &operands[0], &operands[1], &mut check).map(one),
+        Op::Conv(op) => conv::infer(op, &operands[0], &operands[1], &mut check).map(one),
+        Op::Fold(op) => fold::infer(op, operands, &mut check),
+        Op::Index(op) => index::infer(op, operands, &mut check),
+        Op::Random(op) => random::infer(op, &operands[0], &mut check),
+        Op::Linalg(op) => linalg::infer(op, operands, &mut check).map(one),
         Op::Control(op) => control::infer(op, operands, &mut check),
     }
 }

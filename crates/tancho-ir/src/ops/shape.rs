@@ -49,6 +49,13 @@ pub enum ShapeOp {
     /// (C1) Operand and value have one dtype, and the value is a scalar. (C2) There is one entry for each axis. (C3)
     /// `interior ≥ 0`. (C4) No size of the result is negative.
     Pad { low: Dims, high: Dims, interior: Vec<i64> },
+    /// The same bits as elements of another dtype.
+    ///
+    /// Where the dtypes differ in size by a factor `r`, the smaller elements stand along a last axis of size `r`, the lowest
+    /// bits first.
+    /// (C1), (C2) The last axis has that size and goes where elements become larger, and comes where they become smaller.
+    /// Not `bool`.
+    BitcastConvert { dtype: DType },
     /// Reverses the order of the elements along axes.
     ///
     /// (C2), (C3) The axes are distinct and within the rank.
@@ -75,6 +82,7 @@ impl PartialEq for ShapeOp {
             }
             (Concatenate { axis }, Concatenate { axis: other }) => axis == other,
             (Pad { low, high, interior }, Pad { low: l, high: h, interior: i }) => (low, high, interior) == (l, h, i),
+            (BitcastConvert { dtype }, BitcastConvert { dtype: other }) => dtype == other,
             (Reverse { axes }, Reverse { axes: other }) => axes == other,
             (
                 Constant(_)
@@ -86,6 +94,7 @@ impl PartialEq for ShapeOp {
                 | Slice { .. }
                 | Concatenate { .. }
                 | Pad { .. }
+                | BitcastConvert { .. }
                 | Reverse { .. },
                 _,
             ) => false,
@@ -105,6 +114,7 @@ impl ShapeOp {
             ShapeOp::Slice { .. } => "slice",
             ShapeOp::Concatenate { .. } => "concatenate",
             ShapeOp::Pad { .. } => "pad",
+            ShapeOp::BitcastConvert { .. } => "bitcast_convert",
             ShapeOp::Reverse { .. } => "reverse",
         }
     }
@@ -116,6 +126,7 @@ impl ShapeOp {
             | ShapeOp::Reshape { .. }
             | ShapeOp::Transpose { .. }
             | ShapeOp::Slice { .. }
+            | ShapeOp::BitcastConvert { .. }
             | ShapeOp::Reverse { .. } => Some(1),
             ShapeOp::Pad { .. } => Some(2),
             ShapeOp::Concatenate { .. } => None,
@@ -160,6 +171,7 @@ pub(super) fn infer(op: &ShapeOp, operands: &[TensorType], check: &mut Check<'_>
         ShapeOp::Slice { start, limit, strides } => slice(start, limit, strides, &operands[0], check),
         ShapeOp::Concatenate { axis } => concatenate(*axis, operands, check),
         ShapeOp::Pad { low, high, interior } => pad(low, high, interior, operands, check),
+        ShapeOp::BitcastConvert { dtype } => bitcast_convert(*dtype, &operands[0], check),
         ShapeOp::Reverse { axes } => {
             // reverse_c2, reverse_c3
             check.distinct_axes(axes, operands[0].rank(), "c2", "axis")?;
@@ -273,4 +285,19 @@ fn pad(
         dims.push(padded);
     }
     Ok(TensorType { dtype: operand.dtype, dims })
+}
+
+fn bitcast_convert(dtype: DType, operand: &TensorType, check: &mut Check<'_>) -> Result<TensorType, OpError> {
+    let message = || format!("does not take {operand} to {dtype}");
+    check.that(operand.dtype != DType::Bool && dtype != DType::Bool, "c1", message)?;
+    let (before, after) = (operand.dtype.size(), dtype.size());
+    let mut dims = operand.dims.clone();
+    // bitcast_convert_c1, bitcast_convert_c2
+    if before > after {
+        dims.push(Dim::known((before / after) as i64));
+    } else if before < after {
+        let last = dims.pop().ok_or_else(|| check.error("c2", message()))?;
+        check.equal(&last, &Dim::known((after / before) as i64), "c2", message)?;
+    }
+    Ok(TensorType { dtype, dims })
 }

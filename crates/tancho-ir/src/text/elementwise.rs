@@ -11,13 +11,17 @@ use crate::ops::{BinaryOp, Comparison, ElementwiseOp, UnaryOp};
 pub(super) fn names() -> Vec<&'static str> {
     let unary = UnaryOp::ALL.map(UnaryOp::name);
     let binary = BinaryOp::ALL.map(BinaryOp::name);
-    let others = ["compare", "select", "convert", "clamp"];
+    let others = ["compare", "select", "convert", "reduce_precision", "clamp"];
     unary.into_iter().chain(binary).chain(others).collect()
 }
 
 pub(super) fn write_attributes<W: fmt::Write>(attributes: &mut Attributes<'_, W>, op: &ElementwiseOp) -> fmt::Result {
     match op {
         ElementwiseOp::Compare(comparison) => attributes.bare(comparison.name()),
+        ElementwiseOp::ReducePrecision { exponent_bits, mantissa_bits } => {
+            attributes.named("exponent_bits", exponent_bits)?;
+            attributes.named("mantissa_bits", mantissa_bits)
+        }
         ElementwiseOp::Unary(_)
         | ElementwiseOp::Binary(_)
         | ElementwiseOp::Select
@@ -35,6 +39,15 @@ pub(super) fn read<'t>(name: &str, reader: &mut OpReader<'_, 't>) -> Result<Opti
         "convert" => {
             reader.operands()?;
             return Ok(Some(Unfinished::from_type(|result| Ok(Op::Elementwise(ElementwiseOp::Convert(result.dtype))))));
+        }
+        "reduce_precision" => {
+            reader.operands()?;
+            reader.cursor.attribute("exponent_bits", false)?;
+            let exponent_bits = reader.cursor.integer("a number of bits")?;
+            reader.cursor.attribute("mantissa_bits", false)?;
+            let mantissa_bits = reader.cursor.integer("a number of bits")?;
+            let op = ElementwiseOp::ReducePrecision { exponent_bits, mantissa_bits };
+            return Ok(Some(Unfinished::Ready(Op::Elementwise(op))));
         }
         "select" => ElementwiseOp::Select,
         "clamp" => ElementwiseOp::Clamp,

@@ -10,7 +10,7 @@
 
 use std::fmt::Write as _;
 
-use tancho_tensor::{Array, Buffer, DType};
+use tancho_tensor::{Array, Buffer, DType, bf16, f16};
 
 use super::cursor::{Cursor, Failure, MAX_NESTING, shortened};
 use super::lexer::{Kind, Token};
@@ -81,6 +81,15 @@ fn write_element(out: &mut String, dtype: DType, bytes: &[u8]) {
     }
     // Writing to a string cannot fail. `Debug` of a float is its shortest exact decimal, with a point.
     let _ = match dtype {
+        // The shortest decimal of the same number as `f32` reads back to it, since every 16-bit float is an `f32`.
+        DType::F16 => match number!(f16) {
+            x if !x.is_nan() => write!(out, "{:?}", x.to_f32()),
+            x => write_nan(out, x.to_bits().into(), 16, f16::NAN.to_bits().into()),
+        },
+        DType::BF16 => match number!(bf16) {
+            x if !x.is_nan() => write!(out, "{:?}", x.to_f32()),
+            x => write_nan(out, x.to_bits().into(), 16, bf16::NAN.to_bits().into()),
+        },
         DType::F32 => match number!(f32) {
             x if !x.is_nan() => write!(out, "{x:?}"),
             x => write_nan(out, x.to_bits().into(), 32, f32::NAN.to_bits().into()),
@@ -276,7 +285,7 @@ fn push_element(bytes: &mut Vec<u8>, dtype: DType, element: &Element<'_>) -> Res
                     }
                     // The sign of a NaN is not in what Rust parses.
                     let value = if value.is_nan() {
-                        <$t>::NAN.copysign(if element.negative { -1.0 } else { 1.0 })
+                        <$t>::from_bits(<$t>::NAN.to_bits() | <$bits>::from(element.negative) << (<$bits>::BITS - 1))
                     } else {
                         value
                     };
@@ -286,6 +295,8 @@ fn push_element(bytes: &mut Vec<u8>, dtype: DType, element: &Element<'_>) -> Res
         };
     }
     match dtype {
+        DType::F16 => float!(f16, u16),
+        DType::BF16 => float!(bf16, u16),
         DType::F32 => float!(f32, u32),
         DType::F64 => float!(f64, u64),
         DType::I8 => integer!(i8),

@@ -30,6 +30,12 @@ mod elementwise;
 mod shape;
 mod reduce;
 mod dot;
+mod window;
+mod conv;
+mod fold;
+mod index;
+mod random;
+mod linalg;
 mod control;
 #[cfg(test)]
 mod tests;
@@ -51,6 +57,11 @@ pub fn op_names() -> Vec<&'static str> {
     names.extend(shape::NAMES);
     names.extend(reduce::NAMES);
     names.extend(dot::NAMES);
+    names.extend(conv::NAMES);
+    names.extend(fold::NAMES);
+    names.extend(index::NAMES);
+    names.extend(random::NAMES);
+    names.extend(linalg::NAMES);
     names.extend(control::NAMES);
     names
 }
@@ -63,6 +74,11 @@ pub fn write_attributes(out: &mut impl fmt::Write, op: &Op) -> fmt::Result {
         Op::Shape(op) => shape::write_attributes(&mut attributes, op),
         Op::Reduce(op) => reduce::write_attributes(&mut attributes, op),
         Op::Dot(op) => dot::write_attributes(&mut attributes, op),
+        Op::Conv(op) => conv::write_attributes(&mut attributes, op),
+        Op::Fold(op) => fold::write_attributes(&mut attributes, op),
+        Op::Index(op) => index::write_attributes(&mut attributes, op),
+        Op::Random(op) => random::write_attributes(&mut attributes, op),
+        Op::Linalg(op) => linalg::write_attributes(&mut attributes, op),
         Op::Control(op) => control::write_attributes(&mut attributes, op),
     }
 }

@@ -15,9 +15,9 @@ use smallvec::SmallVec;
 use super::cursor::{Cursor, Failure, shortened};
 use super::lexer::{Kind, Token};
 use super::literal::{Literal, REPETITION_BUDGET};
-use super::{control, dot, elementwise, op_names, reduce, shape};
+use super::{control, conv, dot, elementwise, fold, index, linalg, op_names, random, reduce, shape};
 use crate::equalities::Equalities;
-use crate::ops::{ControlOp, ShapeOp};
+use crate::ops::ShapeOp;
 use crate::{Dim, Graph, NodeId, Op, Relation, Span, TensorType, Value, infer};
 
 /// How deep graphs may call one another.
@@ -122,13 +122,19 @@ pub(super) enum Unfinished<'t> {
     Ready(Op),
     Constant(Literal<'t>),
     FromType(MakeOp<'t>),
+    FromTypes(MakeOpOfMany<'t>),
 }
 
 type MakeOp<'t> = Box<dyn FnOnce(&TensorType) -> Result<Op, Failure> + 't>;
+type MakeOpOfMany<'t> = Box<dyn FnOnce(&[TensorType]) -> Result<Op, Failure> + 't>;
 
 impl<'t> Unfinished<'t> {
     pub(super) fn from_type(make: impl FnOnce(&TensorType) -> Result<Op, Failure> + 't) -> Self {
         Unfinished::FromType(Box::new(make))
+    }
+
+    pub(super) fn from_types(make: impl FnOnce(&[TensorType]) -> Result<Op, Failure> + 't) -> Self {
+        Unfinished::FromTypes(Box::new(make))
     }
 }
 
@@ -140,7 +146,7 @@ pub(super) struct OpReader<'p, 't> {
     operands: SmallVec<[Value; 3]>,
 }
 
-impl OpReader<'_, '_> {
+impl<'t> OpReader<'_, 't> {
     /// Reads the operands, with commas between them; says whether there are none.
     pub(super) fn operands(&mut self) -> Result<bool, Failure> {
         if self.cursor.peek().kind != Kind::Value {
@@ -153,6 +159,34 @@ impl OpReader<'_, '_> {
             }
             self.cursor.take();
         }
+    }
+
+    /// Reads `, name=…` where it stands here.
+    pub(super) fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Cursor<'t>) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        if !self.cursor.at_sign(",") || self.cursor.peek_behind().text != name {
+            return Ok(None);
+        }
+        self.cursor.attribute(name, false)?;
+        read(self.cursor).map(Some)
+    }
+
+    /// Reads `, name=true` where it stands here.
+    pub(super) fn flag(&mut self, name: &str) -> Result<bool, Failure> {
+        let flag = self.optional(name, |cursor| {
+            let set = cursor.eat_word("true");
+            if set || cursor.eat_word("false") { Ok(set) } else { Err(cursor.expected("`true` or `false`")) }
+        })?;
+        Ok(flag.unwrap_or(false))
+    }
+
+    /// Reads `, name=@f`.
+    pub(super) fn region(&mut self, name: &str) -> Result<Arc<Graph>, Failure> {
+        self.cursor.attribute(name, false)?;
+        self.callee()
     }
 
     /// Reads the name of a function that stands before in the text.
@@ -321,6 +355,7 @@ impl<'t> Parser<'t, '_> {
         match op {
             Unfinished::Ready(op) => Ok(op),
             Unfinished::FromType(make) => make(result()?),
+            Unfinished::FromTypes(make) => make(types),
             Unfinished::Constant(literal) => {
                 Ok(Op::Shape(ShapeOp::Constant(literal.into_array(result()?, &mut self.budget)?)))
             }
@@ -371,7 +406,18 @@ impl<'t> Parser<'t, '_> {
 }
 
 fn read_op<'t>(name: Token<'t>, reader: &mut OpReader<'_, 't>) -> Result<Unfinished<'t>, Failure> {
-    let readers = [elementwise::read, shape::read, reduce::read, dot::read, control::read];
+    let readers = [
+        elementwise::read,
+        shape::read,
+        reduce::read,
+        dot::read,
+        conv::read,
+        fold::read,
+        index::read,
+        random::read,
+        linalg::read,
+        control::read,
+    ];
     for read in readers {
         if let Some(op) = read(name.text, reader)? {
             return Ok(op);
@@ -408,11 +454,14 @@ fn read_value<'t>(cursor: &mut Cursor<'t>, function: &Function<'t>) -> Result<Va
 
 /// Bounds what comes of the callee's sizes when those of the operands stand for its symbols.
 fn check_substitution(op: &Op, operands: &[Value], function: &Function<'_>, offset: usize) -> Result<(), Failure> {
-    let Op::Control(ControlOp::Call(callee)) = op else { return Ok(()) };
+    let Op::Control(op) = op else { return Ok(()) };
+    let callees = op.regions();
     let size = operands.iter().flat_map(|&value| &function.graph.type_of(value).dims).map(Dim::size).max();
-    let types = callee.parameter_types().chain(callee.result_types()).flat_map(|of| &of.dims);
-    let relations = callee.constraints().iter().flat_map(|constraint| <[&Dim; 2]>::from(constraint.relation.sides()));
-    let degree = types.chain(relations).map(Dim::degree).max().unwrap_or(0);
+    let dims = callees.iter().flat_map(|(_, callee)| {
+        let types = callee.parameter_types().chain(callee.result_types()).flat_map(|of| &of.dims);
+        types.chain(callee.constraints().iter().flat_map(|constraint| <[&Dim; 2]>::from(constraint.relation.sides())))
+    });
+    let degree = dims.map(Dim::degree).max().unwrap_or(0);
     if size.unwrap_or(1).saturating_pow(u32::try_from(degree).unwrap_or(u32::MAX)) > MAX_SUBSTITUTED_SIZE {
         return Err(Failure::new(offset, "the sizes that the call makes are too long expressions"));
     }

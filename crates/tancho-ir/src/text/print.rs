@@ -112,7 +112,7 @@ impl<'a> Printer<'a> {
     /// Prints what a graph calls and gives the text of the graph itself, but for its name.
     fn print_body(&mut self, graph: &Graph) -> String {
         for id in print_order(graph) {
-            if let Some(Op::Control(ControlOp::Call(callee))) = graph.node(id).op() {
+            for (_, callee) in graph.node(id).op().map(Op::regions).unwrap_or_default() {
                 self.print_callee(callee);
             }
         }
@@ -311,23 +311,48 @@ fn write_op(
             names.write_value(text, graph, value);
         }
     };
+    let write_callee = |text: &mut String, callee: &Arc<Graph>| {
+        let name = callees.get(&Arc::as_ptr(callee)).map_or(callee.name(), String::as_str);
+        let _ = write_name(text, '@', name);
+    };
     text.push(' ');
     let start = text.len();
     match op {
         Op::Shape(ShapeOp::Constant(array)) => write_array(text, array, options.elide_above, budget),
         Op::Control(ControlOp::Call(callee)) => {
-            let name = callees.get(&Arc::as_ptr(callee)).map_or(callee.name(), String::as_str);
-            let _ = write_name(text, '@', name);
+            write_callee(text, callee);
             text.push('(');
             write_operands(text);
             text.push(')');
         }
-        Op::Elementwise(_) | Op::Shape(_) | Op::Reduce(_) | Op::Dot(_) => {
+        Op::Elementwise(_)
+        | Op::Shape(_)
+        | Op::Reduce(_)
+        | Op::Dot(_)
+        | Op::Conv(_)
+        | Op::Fold(_)
+        | Op::Index(_)
+        | Op::Random(_)
+        | Op::Linalg(_)
+        | Op::Control(_) => {
             write_operands(text);
             let separator_at = text.len();
             let _ = write_attributes(text, op);
             if separator_at > start && text.len() > separator_at {
                 text.insert_str(separator_at, ", ");
+            }
+            if let Op::Control(ControlOp::Case { branches }) = op {
+                text.push_str(", branches=[");
+                for (position, branch) in branches.iter().enumerate() {
+                    text.push_str(if position > 0 { ", " } else { "" });
+                    write_callee(text, branch);
+                }
+                text.push(']');
+            } else {
+                for (name, region) in op.regions() {
+                    let _ = write!(text, ", {name}=");
+                    write_callee(text, region);
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use super::{Attributes, List};
 use crate::ops::ShapeOp;
 use crate::{DimList, Op};
 
-pub(super) const NAMES: [&str; 10] = [
+pub(super) const NAMES: [&str; 11] = [
     "constant",
     "iota",
     "dimension_size",
@@ -19,6 +19,7 @@ pub(super) const NAMES: [&str; 10] = [
     "slice",
     "concatenate",
     "pad",
+    "bitcast_convert",
     "reverse",
 ];
 
@@ -29,7 +30,7 @@ pub(super) fn write_attributes<W: fmt::Write>(attributes: &mut Attributes<'_, W>
         ShapeOp::Iota { dtype: _, dims: _, axis } => attributes.named("axis", axis),
         ShapeOp::DimensionSize { dim, dtype: _ } => attributes.bare(dim),
         ShapeOp::BroadcastInDim { dims: _, axes } => attributes.named("dims", List(axes)),
-        ShapeOp::Reshape { dims: _ } => Ok(()),
+        ShapeOp::Reshape { dims: _ } | ShapeOp::BitcastConvert { dtype: _ } => Ok(()),
         ShapeOp::Transpose { permutation } => attributes.named("permutation", List(permutation)),
         ShapeOp::Slice { start, limit, strides } => {
             attributes.named("start", DimList(start))?;
@@ -77,6 +78,12 @@ pub(super) fn read<'t>(name: &str, reader: &mut OpReader<'_, 't>) -> Result<Opti
             reader.operands()?;
             return Ok(Some(Unfinished::from_type(|result| {
                 Ok(Op::Shape(ShapeOp::Reshape { dims: result.dims.clone() }))
+            })));
+        }
+        "bitcast_convert" => {
+            reader.operands()?;
+            return Ok(Some(Unfinished::from_type(|result| {
+                Ok(Op::Shape(ShapeOp::BitcastConvert { dtype: result.dtype }))
             })));
         }
         "transpose" => {

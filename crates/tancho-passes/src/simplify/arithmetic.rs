@@ -2,7 +2,7 @@
 
 use tancho_ir::ops::{BinaryOp, ElementwiseOp, UnaryOp};
 use tancho_ir::{Graph, NodeId, Op, Value};
-use tancho_tensor::DType;
+use tancho_tensor::{DType, bf16, f16, round_to_odd};
 
 use crate::pattern::{binary, binary_with, result_type, unary};
 use crate::rewrite::Replacement;
@@ -65,6 +65,8 @@ fn exact_reciprocal(divisor: Splat) -> Option<Splat> {
     let value = divisor.as_float()?;
     let fraction_bits = value.to_bits() & ((1 << 52) - 1);
     let is_normal = |value: f64| match divisor.dtype {
+        DType::F16 => f16::from_f32(round_to_odd(value)).is_normal(),
+        DType::BF16 => bf16::from_f32(round_to_odd(value)).is_normal(),
         DType::F32 => (value as f32).is_normal(),
         _ => value.is_normal(),
     };
@@ -198,5 +200,11 @@ mod tests {
         assert_eq!(reciprocal(DType::F32, 2f64.powi(126)), Some(2f64.powi(-126)));
         assert_eq!(reciprocal(DType::F32, 2f64.powi(-127)), None);
         assert_eq!(reciprocal(DType::F64, 2f64.powi(127)), Some(2f64.powi(-127)));
+        // f16 has the exponents from −14 to 15.
+        assert_eq!(reciprocal(DType::F16, 2f64.powi(14)), Some(2f64.powi(-14)));
+        assert_eq!(reciprocal(DType::F16, 2f64.powi(15)), None);
+        assert_eq!(reciprocal(DType::F16, 2f64.powi(-15)), None);
+        assert_eq!(reciprocal(DType::BF16, 2f64.powi(126)), Some(2f64.powi(-126)));
+        assert_eq!(reciprocal(DType::BF16, 2f64.powi(127)), None);
     }
 }

@@ -128,12 +128,18 @@ pub fn convert_round_trip(graph: &Graph, id: NodeId) -> Option<Replacement> {
 /// Whether every value of one dtype is a value of another.
 fn keeps_value(from: DType, to: DType) -> bool {
     // The integers up to 2 to this power that a float holds exactly.
-    let precision = |dtype| if dtype == DType::F32 { 24 } else { 53 };
+    let precision = |dtype| match dtype {
+        DType::F16 => 11,
+        DType::BF16 => 8,
+        DType::F32 => 24,
+        _ => 53,
+    };
     if from == to || from == DType::Bool {
         return true;
     }
     match (from.is_float(), to.is_float()) {
-        (true, true) => from == DType::F32,
+        // Of the 16-bit floats, one has more bits, the other more exponents.
+        (true, true) => from.bits() < to.bits(),
         (true, false) => false,
         (false, true) => from.bits() <= precision(to),
         (false, false) if to == DType::Bool => false,
@@ -164,6 +170,13 @@ mod tests {
         check(DType::I8, DType::U16, false);
         check(DType::I8, DType::I64, true);
         check(DType::F32, DType::I64, false);
+        check(DType::F16, DType::F32, true);
+        check(DType::BF16, DType::F64, true);
+        check(DType::F16, DType::BF16, false);
+        check(DType::BF16, DType::F16, false);
+        check(DType::F32, DType::BF16, false);
+        check(DType::U8, DType::BF16, true);
+        check(DType::I16, DType::F16, false);
         check(DType::Bool, DType::I8, true);
         check(DType::I8, DType::Bool, false);
     }

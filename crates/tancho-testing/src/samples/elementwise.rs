@@ -12,9 +12,15 @@ pub(super) fn prototypes() -> Vec<ElementwiseOp> {
     prototypes.extend(Comparison::ALL.into_iter().map(ElementwiseOp::Compare));
     prototypes.push(ElementwiseOp::Select);
     prototypes.extend(DType::ALL.into_iter().map(ElementwiseOp::Convert));
+    let reduce_precision =
+        |(exponent_bits, mantissa_bits)| ElementwiseOp::ReducePrecision { exponent_bits, mantissa_bits };
+    prototypes.extend(FORMATS.map(reduce_precision));
     prototypes.push(ElementwiseOp::Clamp);
     prototypes
 }
+
+/// Bits of exponent and mantissa: those of 16-bit floats, few, and more than a dtype has in one part or both.
+const FORMATS: [(u32, u32); 7] = [(5, 10), (8, 7), (4, 3), (1, 0), (2, 30), (11, 2), (40, 60)];
 
 pub(super) fn add_samples(samples: &mut Vec<Sample>, op: &ElementwiseOp) {
     let mut add = |operands: Vec<TensorType>| samples.push(Sample::new(Op::Elementwise(*op), operands));
@@ -35,6 +41,10 @@ pub(super) fn add_samples(samples: &mut Vec<Sample>, op: &ElementwiseOp) {
                 }
             }
             ElementwiseOp::Convert(_) => FEW_SHAPES.iter().for_each(|sizes| add(vec![of(dtype, sizes)])),
+            ElementwiseOp::ReducePrecision { .. } if !dtype.is_float() => {}
+            ElementwiseOp::ReducePrecision { .. } => {
+                [&[][..], &[0], &[67], &[1031], &[3, 5]].iter().for_each(|sizes| add(vec![of(dtype, sizes)]));
+            }
             ElementwiseOp::Clamp => {
                 for sizes in FEW_SHAPES {
                     for (low, high) in [(sizes, sizes), (&[][..], &[][..]), (&[][..], sizes), (sizes, &[][..])] {
@@ -66,6 +76,7 @@ pub(super) fn add_symbolic(samples: &mut Vec<Sample>, op: &ElementwiseOp) {
             add(&["bool[]", "f32[?n]", "f32[?n]"]);
         }
         ElementwiseOp::Convert(_) => add(&["f32[min(?n, ?m), floordiv(?n + 1, 2)]"]),
+        ElementwiseOp::ReducePrecision { .. } => add(&["f16[?n, 3]"]),
         ElementwiseOp::Clamp => add(&["f32[]", "f32[?n, 5]", "f32[?m, 5]"]),
     }
 }
@@ -80,6 +91,19 @@ pub(super) fn add_invalid(samples: &mut Vec<Invalid>, op: &ElementwiseOp) {
                 add(&["u8[3]"], "c1", "abs: does not take u8[3]");
                 add(&[], "i", "abs: takes 1 operands, but 0 are given");
             }
+            UnaryOp::Acos => add(&["i32[2]"], "c1", "acos: does not take i32[2]"),
+            UnaryOp::Acosh => add(&["u8[2]"], "c1", "acosh: does not take u8[2]"),
+            UnaryOp::Asin => add(&["i64[2]"], "c1", "asin: does not take i64[2]"),
+            UnaryOp::Asinh => add(&["bool[2]"], "c1", "asinh: does not take bool[2]"),
+            UnaryOp::Atan => add(&["i8[2]"], "c1", "atan: does not take i8[2]"),
+            UnaryOp::Atanh => add(&["u64[2]"], "c1", "atanh: does not take u64[2]"),
+            UnaryOp::BesselI1e => add(&["i32[2]"], "c1", "bessel_i1e: does not take i32[2]"),
+            UnaryOp::Cosh => add(&["i16[2]"], "c1", "cosh: does not take i16[2]"),
+            UnaryOp::Digamma => add(&["i32[2]"], "c1", "digamma: does not take i32[2]"),
+            UnaryOp::ErfInv => add(&["u32[2]"], "c1", "erf_inv: does not take u32[2]"),
+            UnaryOp::Erfc => add(&["i32[]"], "c1", "erfc: does not take i32[]"),
+            UnaryOp::Lgamma => add(&["bool[]"], "c1", "lgamma: does not take bool[]"),
+            UnaryOp::Sinh => add(&["i32[?n]"], "c1", "sinh: does not take i32[?n]"),
             UnaryOp::Cbrt => add(&["i32[?n]"], "c1", "cbrt: does not take i32[?n]"),
             UnaryOp::Ceil => add(&["i32[]"], "c1", "ceil: does not take i32[]"),
             UnaryOp::Cosine => add(&["bool[2]"], "c1", "cosine: does not take bool[2]"),
@@ -118,6 +142,7 @@ pub(super) fn add_invalid(samples: &mut Vec<Invalid>, op: &ElementwiseOp) {
             BinaryOp::Maximum => add(&["i8[2]", "u8[2]"], "c1", "maximum: dtypes differ: i8[2] and u8[2]"),
             BinaryOp::Minimum => add(&["i8[2]", "i8[1]"], "c1", "minimum: shapes differ: i8[2] and i8[1]"),
             BinaryOp::Multiply => add(&["i8[0]", "i8[1]"], "c1", "multiply: shapes differ: i8[0] and i8[1]"),
+            BinaryOp::NextAfter => add(&["i32[2]", "i32[2]"], "c1", "next_after: does not take i32[2]"),
             BinaryOp::Or => add(&["f64[2]", "f64[2]"], "c1", "or: does not take f64[2]"),
             BinaryOp::Power => add(&["bool[2]", "bool[2]"], "c1", "power: does not take bool[2]"),
             BinaryOp::Remainder => add(&["bool[2]", "bool[2]"], "c1", "remainder: does not take bool[2]"),
@@ -143,6 +168,12 @@ pub(super) fn add_invalid(samples: &mut Vec<Invalid>, op: &ElementwiseOp) {
         }
         ElementwiseOp::Convert(_) => {
             add(&["f32[2]", "f32[2]"], "i", "convert: takes 1 operands, but 2 are given");
+        }
+        ElementwiseOp::ReducePrecision { .. } => {
+            add(&["i32[2]"], "c1", "reduce_precision: does not take i32[2]");
+            let op = ElementwiseOp::ReducePrecision { exponent_bits: 0, mantissa_bits: 7 };
+            let message = "reduce_precision: takes at least one bit of exponent";
+            samples.push(Invalid::new(Op::Elementwise(op), [typed("f32[2]")], "c2", message));
         }
         ElementwiseOp::Clamp => {
             add(&["f32[3]", "f32[2]", "f32[]"], "c1", "clamp: shapes differ: f32[3] and f32[2]");

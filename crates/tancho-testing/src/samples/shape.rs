@@ -20,7 +20,8 @@ pub(super) fn prototypes() -> Vec<ShapeOp> {
             ShapeOp::Transpose { .. } => ShapeOp::Slice { start: dims(&[0]), limit: dims(&[1]), strides: vec![1] },
             ShapeOp::Slice { .. } => ShapeOp::Concatenate { axis: 0 },
             ShapeOp::Concatenate { .. } => ShapeOp::Pad { low: dims(&[1]), high: dims(&[1]), interior: vec![0] },
-            ShapeOp::Pad { .. } => ShapeOp::Reverse { axes: vec![0] },
+            ShapeOp::Pad { .. } => ShapeOp::BitcastConvert { dtype: DType::U32 },
+            ShapeOp::BitcastConvert { .. } => ShapeOp::Reverse { axes: vec![0] },
             ShapeOp::Reverse { .. } => return None,
         })
     })
@@ -88,6 +89,17 @@ pub(super) fn add_samples(samples: &mut Vec<Sample>, op: &ShapeOp) {
                     let (low, high) = (integer_dims(low), integer_dims(high));
                     let op = ShapeOp::Pad { low, high, interior: interior.to_vec() };
                     add(op, vec![of(dtype, from), of(dtype, &[])]);
+                }
+            }
+            ShapeOp::BitcastConvert { .. } if dtype == DType::Bool => {}
+            ShapeOp::BitcastConvert { .. } => {
+                for to in DType::ALL.into_iter().filter(|&to| to != DType::Bool) {
+                    for sizes in FEW_SHAPES {
+                        // Elements that become larger need a last axis of as many as make one.
+                        let parts = to.size() / dtype.size();
+                        let sizes = if parts > 1 { [sizes, &[parts]].concat() } else { sizes.to_vec() };
+                        add(ShapeOp::BitcastConvert { dtype: to }, vec![of(dtype, &sizes)]);
+                    }
                 }
             }
             ShapeOp::Reverse { .. } => {
@@ -254,6 +266,11 @@ pub(super) fn add_symbolic(samples: &mut Vec<Sample>, op: &ShapeOp) {
                 &["f32[?n, ?m]", "f32[]"],
             );
         }
+        ShapeOp::BitcastConvert { .. } => {
+            add(ShapeOp::BitcastConvert { dtype: DType::U8 }, &["f32[?n]"]);
+            add(ShapeOp::BitcastConvert { dtype: DType::I32 }, &["f32[?n, 3]"]);
+            add(ShapeOp::BitcastConvert { dtype: DType::F64 }, &["bf16[?n, ?m]"]);
+        }
         ShapeOp::Reverse { .. } => add(ShapeOp::Reverse { axes: vec![0] }, &["f32[?n, ?m]"]),
     }
 }
@@ -343,6 +360,13 @@ pub(super) fn add_invalid(samples: &mut Vec<Invalid>, op: &ShapeOp) {
             add(pad(&[0, 0], &[0], &[0]), &["f32[5]", "f32[]"], "c2", message);
             add(pad(&[0], &[0], &[-1]), &["f32[5]", "f32[]"], "c3", "pad: interior padding -1 is negative");
             add(pad(&[-4], &[-2], &[0]), &["f32[5]", "f32[]"], "c4", "pad: axis 0 of f32[5] becomes -1");
+        }
+        ShapeOp::BitcastConvert { .. } => {
+            let to = |dtype| ShapeOp::BitcastConvert { dtype };
+            add(to(DType::Bool), &["u8[3]"], "c1", "bitcast_convert: does not take u8[3] to bool");
+            add(to(DType::U8), &["bool[3]"], "c1", "bitcast_convert: does not take bool[3] to u8");
+            add(to(DType::F32), &["u8[3]"], "c2", "bitcast_convert: does not take u8[3] to f32");
+            add(to(DType::F32), &["u8[]"], "c2", "bitcast_convert: does not take u8[] to f32");
         }
         ShapeOp::Reverse { .. } => {
             let along = |axes: &[usize]| ShapeOp::Reverse { axes: axes.to_vec() };

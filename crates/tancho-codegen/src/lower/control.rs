@@ -1,0 +1,73 @@
+//! Control flow: loops and branches over programs that are compiled on their own, and calls of the host.
+//!
+//! A loop whose values are all scalars is one procedure: its state stays in registers.
+
+use std::sync::Arc;
+
+use tancho_ir::ops::ControlOp;
+use tancho_ir::{Dim, Graph, NodeId};
+
+use crate::compiled::{CompileError, Compiled};
+use crate::fuse::Lowering;
+use crate::procedure::region::{decode, encode, is_scalar_code, while_loop};
+use crate::procedure::{ProcedureBuilder, Variable};
+use crate::program::{BufferId, CaseLaunch, HostLaunch, Launch, WhileLaunch};
+
+pub(super) fn lower(
+    lowering: &mut Lowering<'_>,
+    id: NodeId,
+    op: &ControlOp,
+    results: &[BufferId],
+) -> Result<Vec<Launch>, CompileError> {
+    let node = lowering.graph.node(id);
+    let operands: Vec<BufferId> = node.operands().iter().map(|&operand| lowering.request(operand)).collect();
+    let compile = |graph: &Arc<Graph>| Compiled::new(graph, lowering.fuse).map(Arc::new);
+    let launch = match op {
+        ControlOp::While { condition, body } if is_scalar_code(condition) && is_scalar_code(body) => {
+            lower_scalar_loop(lowering, id, condition, body, &operands, results)?
+        }
+        ControlOp::While { condition, body } => {
+            let (condition, body) = (compile(condition)?, compile(body)?);
+            Launch::While(Box::new(WhileLaunch { condition, body, operands, results: results.to_vec() }))
+        }
+        ControlOp::Case { branches } => {
+            let branches = branches.iter().map(compile).collect::<Result<_, _>>()?;
+            let (index, operands) = (operands[0], operands[1..].to_vec());
+            Launch::Case(Box::new(CaseLaunch { index, branches, operands, results: results.to_vec() }))
+        }
+        ControlOp::CustomCall(call) => {
+            let (call, span) = (call.clone(), node.span().clone());
+            Launch::Host(Box::new(HostLaunch { call, span, operands, results: results.to_vec() }))
+        }
+        ControlOp::Call(_) | ControlOp::OptimizationBarrier => return Err(lowering.unsupported(id)),
+    };
+    Ok(vec![launch])
+}
+
+fn lower_scalar_loop(
+    lowering: &Lowering<'_>,
+    id: NodeId,
+    condition: &Graph,
+    body: &Graph,
+    operands: &[BufferId],
+    results: &[BufferId],
+) -> Result<Launch, CompileError> {
+    let graph = lowering.graph;
+    let node = graph.node(id);
+    let mut builder = ProcedureBuilder::new("while");
+    let origin = builder.integer(0);
+    let mut values: Vec<Variable> = Vec::new();
+    for (&operand, &buffer) in node.operands().iter().zip(operands) {
+        let dtype = graph.type_of(operand).dtype;
+        let place = builder.reads(buffer, dtype);
+        let bits = builder.load(place, origin);
+        values.push(decode(&mut builder, bits, dtype));
+    }
+    let state = while_loop(&mut builder, condition, body, &values)?;
+    for ((&buffer, of), value) in results.iter().zip(node.types()).zip(state) {
+        let place = builder.writes(buffer, of.dtype);
+        let bits = encode(&mut builder, value, of.dtype);
+        builder.store(place, origin, bits);
+    }
+    Ok(Launch::Procedure(builder.finish(Dim::ONE, Dim::ONE, Vec::new())))
+}

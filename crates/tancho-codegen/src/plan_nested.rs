@@ -1,0 +1,160 @@
+//! The planning of launches that are no kernels: procedures, loops, branches, calls of the host.
+//!
+//! A loop's state has two places for each value, the result's own and one in the arena; a run of the body reads one and
+//! writes the other, and both change parts. Where the body may write a value over its argument (as a donated one, see
+//! `donate`), there is only the first place, and the body works in it.
+
+use std::sync::Arc;
+
+use tancho_ir::{Bindings, TensorType};
+use tancho_tensor::{ALIGNMENT, Shape};
+
+use crate::compiled::Compiled;
+use crate::donate::may_replace;
+use crate::plan::{PlanError, Planner, ResultSource};
+use crate::program::{BufferId, CaseLaunch, HostLaunch, Memory, ProcedureLaunch, WhileLaunch};
+use crate::step::{BoundKernel, CaseStep, CopyStep, HostStep, LoopStep, NestedPlan, StateValue, Step, Tiles, WhileStep};
+use crate::kernel::Form;
+
+impl Planner<'_> {
+    /// Lets a result that begins as a copy take the place of its source, where nothing needs that any more.
+    pub(crate) fn take_over(&mut self, index: usize, launch: &ProcedureLaunch) {
+        let buffers = &self.compiled.program.buffers;
+        for &(written, source) in &launch.initial {
+            let temporary = |buffer: BufferId| matches!(buffers[buffer.index()].memory, Memory::Temporary);
+            let others = launch.operands.iter().filter(|operand| !operand.1 && operand.0 == source).count();
+            let last = self.last_used_by[index].iter().position(|&buffer| buffer == source);
+            if let Some(last) = last
+                && temporary(written)
+                && temporary(source)
+                && others == 0
+                && launch.initial.iter().filter(|initial| initial.1 == source).count() == 1
+                && self.places[written.index()].is_none()
+                && self.bytes_of(written) == self.bytes_of(source)
+            {
+                self.places[written.index()] = self.places[source.index()];
+                self.last_used_by[index].swap_remove(last);
+            }
+        }
+    }
+
+    pub(crate) fn plan_procedure(&mut self, index: usize, launch: &ProcedureLaunch) -> Result<(), PlanError> {
+        for &(written, source) in &launch.initial {
+            let (to, from) = (self.place(written), self.place(source));
+            if to != from {
+                self.push_copy(to, from, self.bytes_of(source));
+            }
+        }
+        let rows = self.evaluate(&launch.rows)?;
+        if rows <= 0 {
+            return Ok(());
+        }
+        let work = self.evaluate(&launch.work)?.max(1);
+        let pointers = launch.operands.iter().map(|operand| self.place(operand.0)).collect();
+        let arguments = launch.sizes.iter().map(|dim| self.evaluate(dim)).collect::<Result<_, _>>()?;
+        let code = self.compiled.codes[index].as_ref().expect("a procedure has code");
+        let kernel = BoundKernel { function: code.function(), pointers, arguments };
+        self.steps.push(Step::Loop(LoopStep { kernel, tiles: Tiles::of_loop(Form::Map, rows, 1, work) }));
+        Ok(())
+    }
+
+    fn push_copy(&mut self, to: crate::step::Pointer, from: crate::step::Pointer, bytes: usize) {
+        if bytes > 0 {
+            self.steps.push(Step::Copy(CopyStep { to, from, bytes }));
+        }
+    }
+
+    /// The plan of a nested program for operands of these buffers.
+    fn nested(&mut self, compiled: &Arc<Compiled>, operands: &[BufferId]) -> Result<NestedPlan, PlanError> {
+        let arguments: Vec<(&TensorType, &Shape)> =
+            compiled.program.parameters.iter().zip(operands.iter().map(|operand| &self.shapes[operand.index()])).collect();
+        let bindings = bind_shapes(&arguments)?;
+        let plan = Arc::new(compiled.plan(&bindings)?);
+        self.scratch_bytes = self.scratch_bytes.max(plan.scratch_bytes);
+        self.parallel |= plan.parallel;
+        let temporary_bytes = plan.temporary_bytes;
+        let arena = self.arena.take(temporary_bytes);
+        let result_bytes = plan.results.iter().map(|result| {
+            result.shape.iter().product::<usize>() * result.dtype.size()
+        });
+        let result_bytes = result_bytes.collect();
+        Ok(NestedPlan { plan, bindings, arena: crate::step::Pointer::arena(arena), result_bytes, temporary_bytes })
+    }
+
+    fn free_nested(&mut self, nested: &NestedPlan) {
+        self.arena.give_back(nested.arena.offset as usize, nested.temporary_bytes);
+    }
+
+    pub(crate) fn plan_while(&mut self, launch: &WhileLaunch) -> Result<(), PlanError> {
+        let condition = self.nested(&launch.condition, &launch.operands)?;
+        let body = self.nested(&launch.body, &launch.operands)?;
+        let mut state = Vec::new();
+        let mut taken = Vec::new();
+        for (position, &result) in launch.results.iter().enumerate() {
+            let bytes = self.bytes_of(result);
+            let source = &body.plan.results[position].source;
+            let stays = matches!(source, ResultSource::Argument(argument) if *argument == position);
+            let in_place = !stays && may_replace(&launch.body.program, &body.bindings, position, position);
+            let other = if in_place || stays {
+                None
+            } else {
+                let offset = self.arena.take(bytes);
+                taken.push((offset, bytes));
+                Some(crate::step::Pointer::arena(offset))
+            };
+            state.push(StateValue { first: self.place(result), other, stays, bytes });
+        }
+        let flag = self.arena.take(ALIGNMENT);
+        let operands = launch.operands.iter().map(|&operand| self.place(operand)).collect();
+        self.free_nested(&condition);
+        self.free_nested(&body);
+        self.arena.give_back(flag, ALIGNMENT);
+        taken.into_iter().for_each(|(offset, bytes)| self.arena.give_back(offset, bytes));
+        let flag = crate::step::Pointer::arena(flag);
+        self.steps.push(Step::While(Box::new(WhileStep { condition, body, operands, state, flag })));
+        Ok(())
+    }
+
+    pub(crate) fn plan_case(&mut self, launch: &CaseLaunch) -> Result<(), PlanError> {
+        let mut branches = Vec::new();
+        for branch in &launch.branches {
+            // One branch runs at a time, so that all may use the same memory.
+            let nested = self.nested(branch, &launch.operands)?;
+            self.free_nested(&nested);
+            branches.push(nested);
+        }
+        let is_bool = self.compiled.program.buffers[launch.index.index()].of.dtype == tancho_tensor::DType::Bool;
+        let operands = launch.operands.iter().map(|&operand| self.place(operand)).collect();
+        let results = launch.results.iter().map(|&result| self.place(result)).collect();
+        let index = self.place(launch.index);
+        self.steps.push(Step::Case(Box::new(CaseStep { index, is_bool, branches, operands, results })));
+        Ok(())
+    }
+
+    pub(crate) fn plan_host(&mut self, launch: &HostLaunch) -> Result<(), PlanError> {
+        let typed = |planner: &Self, buffer: BufferId| {
+            let dtype = planner.compiled.program.buffers[buffer.index()].of.dtype;
+            (planner.place(buffer), dtype, planner.shapes[buffer.index()].clone())
+        };
+        let operands = launch.operands.iter().map(|&operand| typed(self, operand)).collect();
+        let results = launch.results.iter().map(|&result| typed(self, result)).collect();
+        let (call, span) = (launch.call.clone(), launch.span.clone());
+        self.steps.push(Step::Host(Box::new(HostStep { call, span, operands, results })));
+        Ok(())
+    }
+}
+
+/// The values of a nested program's symbols, from the sizes of its operands. The verifier has checked that they fit.
+fn bind_shapes(arguments: &[(&TensorType, &Shape)]) -> Result<Bindings, PlanError> {
+    let mut bindings = Bindings::default();
+    for (of, shape) in arguments {
+        for (dim, &size) in of.dims.iter().zip(shape.iter()) {
+            if let Some(symbol) = dim.as_symbol()
+                && bindings.value_of(symbol).is_none()
+            {
+                bindings.insert(symbol.clone(), size as i64);
+            }
+        }
+    }
+    Ok(bindings)
+}
