@@ -2,15 +2,16 @@
 //! of threads.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use tancho_codegen::math::error_bound;
-use tancho_interp::interpret;
+use tancho_interp::{InterpretError, interpret_with};
+use tancho_ir::ops::{ElementwiseOp, UnaryOp};
 use tancho_ir::{Graph, Op};
-use tancho_runtime::{Argument, CompileOptions, Executable, Results, Stage, set_threads};
+use tancho_runtime::{Argument, CompileOptions, Executable, Results, Stage, register_host_function, set_threads};
 use tancho_tensor::{Array, DType, bf16, f16};
 use tancho_testing::random::{RandomOptions, random_graph};
-use tancho_testing::samples::{Sample, samples};
+use tancho_testing::samples::{Sample, host_functions, samples};
 use tancho_testing::values::{Flavour, arrays};
 
 pub fn compile(graph: &Graph, fuse: bool) -> Arc<Executable> {
@@ -21,6 +22,21 @@ pub fn compile(graph: &Graph, fuse: bool) -> Arc<Executable> {
 pub fn run(executable: &Executable, arguments: &[Array]) -> Results {
     let mut lent: Vec<Argument<'_>> = arguments.iter().map(Argument::Lend).collect();
     executable.call(&mut lent).unwrap_or_else(|error| panic!("{error}\n{}", executable.graph()))
+}
+
+/// The results by the interpreter, which calls the functions of the host that samples name.
+pub fn interpret(graph: &Graph, arguments: &[Array]) -> Result<Vec<Array>, InterpretError> {
+    interpret_with(graph, arguments, &host_functions)
+}
+
+/// Registers the functions of the host that samples name.
+fn register_host_functions() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        register_host_function("sample.reverse_bytes", |call, operands| {
+            host_functions(call, operands).expect("the function of this name")
+        });
+    });
 }
 
 /// The distance of two arrays in units in the last place, of the worst element; 0 for what is not a float and the same.
@@ -53,9 +69,31 @@ fn distance(found: &Array, expected: &Array) -> f64 {
     }
 }
 
+/// As [`distance`], where what counts is the error beside numbers of the size of `x·log x`: the terms of the gamma functions'
+/// reflection cancel near zeros between their poles.
+fn distance_of_gamma(found: &Array, expected: &Array, operand: &Array) -> f64 {
+    let epsilon = match expected.dtype() {
+        DType::F16 => f64::from(f16::EPSILON),
+        DType::BF16 => f64::from(bf16::EPSILON),
+        DType::F32 => f64::from(f32::EPSILON),
+        _ => f64::EPSILON,
+    };
+    let elements = found.to_f64_vec().into_iter().zip(expected.to_f64_vec()).zip(operand.to_f64_vec());
+    let units = elements.map(|((found, expected), x)| {
+        let same = found == expected || (found.is_nan() && expected.is_nan());
+        let scale = expected.abs().max(1.0).max(x.abs() * (x.abs() + 2.0).ln());
+        if same { 0.0 } else { (found - expected).abs() / (epsilon * scale) }
+    });
+    units.fold(0.0, |worst, units| if units.is_nan() { f64::INFINITY } else { worst.max(units) })
+}
+
 /// How far compiled code may be from the interpreter: nothing, but for elementary functions their bound, and one unit for the
 /// interpreter's own error.
 fn tolerance(op: &Op, dtype: DType) -> f64 {
+    // The interpreter's own series has a few roundings.
+    if matches!(op, Op::Elementwise(ElementwiseOp::Unary(UnaryOp::BesselI1e))) {
+        return error_bound(op.name(), dtype) + 4.0;
+    }
     match error_bound(op.name(), dtype) {
         bound if bound > 0.5 => bound + 1.0,
         _ => 0.0,
@@ -72,7 +110,12 @@ fn check(sample: &Sample, flavour: Flavour, seed: u64) {
         assert_eq!(found.len(), expected.len());
         for (found, expected) in found.iter().zip(&expected) {
             let tolerance = tolerance(&sample.op, expected.dtype());
-            let distance = distance(found, expected);
+            let distance = match sample.op {
+                Op::Elementwise(ElementwiseOp::Unary(UnaryOp::Digamma | UnaryOp::Lgamma)) => {
+                    distance_of_gamma(found, expected, &arguments[0])
+                }
+                _ => distance(found, expected),
+            };
             assert!(
                 distance <= tolerance,
                 "{sample}, {flavour:?}, fused {fuse}: {distance} units apart\n{found}\n{expected}"
@@ -84,6 +127,7 @@ fn check(sample: &Sample, flavour: Flavour, seed: u64) {
 /// Runs a check on every sample, and reports all that fail, each by its first line.
 #[track_caller]
 fn check_samples(check: impl Fn(usize, &Sample)) {
+    register_host_functions();
     let mut failures = Vec::new();
     for (number, sample) in samples().iter().enumerate() {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(number, sample))) {

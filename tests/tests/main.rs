@@ -6,4 +6,5 @@ mod crates;
 mod filetests;
 mod samples;
 mod text;
+mod stablehlo;
 mod docs;

@@ -11,7 +11,7 @@ const MAX_THREADS: usize = 1024;
 
 /// Runs, measures, prints and checks graphs of tensor operations.
 ///
-/// PROGRAM is a text file that ends in .ir, or a model folder with program.ir and weights.safetensors.
+/// PROGRAM is a text file that ends in .ir or .mlir (StableHLO), or a model folder with program.ir and weights.safetensors.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -35,6 +35,11 @@ pub enum Command {
     Bench(BenchArguments),
     Dump(DumpArguments),
     Check(CheckArguments),
+    Export(ExportArguments),
+    Conformance(ConformanceArguments),
+    /// Runs cases for `conformance`, which it is told on the standard input
+    #[command(hide = true)]
+    ConformanceWorker(WorkerArguments),
 }
 
 /// Runs a program on arrays from .npy files.
@@ -46,7 +51,7 @@ pub enum Command {
   tancho run digits --input images=images.npy
   tancho run add.ir --input 0=x.npy --input 1=y.npy --output-dir results --threads 2")]
 pub struct RunArguments {
-    /// An .ir file or a model folder
+    /// An .ir or .mlir file, or a model folder
     pub program: PathBuf,
     #[command(flatten)]
     pub inputs: InputArguments,
@@ -65,7 +70,7 @@ pub struct RunArguments {
   tancho bench add.ir --input x=x.npy --input y=y.npy
   tancho bench digits --random 1 --size batch=64 --threads 1 --json")]
 pub struct BenchArguments {
-    /// An .ir file or a model folder
+    /// An .ir or .mlir file, or a model folder
     pub program: PathBuf,
     #[command(flatten)]
     pub inputs: InputArguments,
@@ -90,7 +95,7 @@ pub struct BenchArguments {
   tancho dump mlp.ir --stage optimized --after simplify
   tancho dump mlp.ir --stage kernels --format dot | dot -Tsvg > kernels.svg")]
 pub struct DumpArguments {
-    /// An .ir file or a model folder
+    /// An .ir or .mlir file, or a model folder
     pub program: PathBuf,
     #[arg(long, value_enum, value_name = "STAGE")]
     pub stage: StageName,
@@ -112,8 +117,104 @@ pub struct DumpArguments {
 #[command(after_help = "Example:
   tancho check mlp.ir")]
 pub struct CheckArguments {
-    /// An .ir file or a model folder
+    /// An .ir or .mlir file, or a model folder
     pub program: PathBuf,
+}
+
+/// Writes a program in another format.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  tancho export mlp.ir --format stablehlo --output mlp.mlir")]
+pub struct ExportArguments {
+    /// An .ir or .mlir file, or a model folder
+    pub program: PathBuf,
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: ExportFormat,
+    /// The file to write; the standard output if left out
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// The text of a StableHLO module
+    Stablehlo,
+    /// Tancho's own text
+    Ir,
+}
+
+/// Runs programs that know their own results, in the interpreter and compiled.
+///
+/// Each .mlir file in the folder and below it is run: of a self-checking file every public function without arguments is a
+/// case, and a file program.mlir with input.I.npy and output.J.npy beside it (or 0.input.I.npy, 1.input.I.npy and so on for
+/// several runs) is a case for each run. The cases run in processes of their own. There is a line for each failure, and the
+/// last line says how many passed and failed; the exit status is 1 after a failure.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tancho conformance stablehlo testdata
+  tancho conformance stablehlo testdata --filter scatter --mode compiled --timeout 10")]
+pub struct ConformanceArguments {
+    /// What the programs are written in
+    #[arg(value_enum, value_name = "FORMAT")]
+    pub format: ConformanceFormat,
+    /// A folder or a file
+    pub folder: PathBuf,
+    /// Only files whose path contains this
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    #[command(flatten)]
+    pub rules: Rules,
+    /// The time that a case may take, in each mode
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
+    pub timeout: Duration,
+    /// Run so many cases at a time; as many as the machine has processors if left out
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    pub jobs: Option<usize>,
+}
+
+/// How cases are run and compared.
+#[derive(Clone, Debug, Args)]
+pub struct Rules {
+    #[arg(long, value_enum, value_name = "MODE", default_value_t = Mode::Both)]
+    pub mode: Mode,
+    /// For values in files: how far floats may be apart in relation to what is expected
+    #[arg(long, value_name = "R", default_value = "1e-5", value_parser = parse_tolerance)]
+    pub rtol: f64,
+    /// For values in files: how far floats may be apart besides
+    #[arg(long, value_name = "A", default_value = "1e-5", value_parser = parse_tolerance)]
+    pub atol: f64,
+}
+
+#[derive(Debug, Args)]
+pub struct WorkerArguments {
+    #[command(flatten)]
+    pub rules: Rules,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ConformanceFormat {
+    /// Text files that end in .mlir
+    Stablehlo,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Only in the interpreter, which is the definition of every op
+    Interpreted,
+    /// Only compiled
+    Compiled,
+    /// One after the other
+    Both,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Interpreted => "interpreted",
+            Mode::Compiled => "compiled",
+            Mode::Both => "both",
+        })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -212,6 +313,11 @@ fn parse_size(text: &str) -> Result<(String, usize), String> {
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: Option<f64> = text.parse().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected a number of seconds, as 0.5 or 10".into())
+}
+
+fn parse_tolerance(text: &str) -> Result<f64, String> {
+    let tolerance: Option<f64> = text.parse().ok().filter(|tolerance| *tolerance >= 0.0);
+    tolerance.ok_or_else(|| "expected a number that is not negative, as 1e-5".into())
 }
 
 fn parse_after(text: &str) -> Result<After, String> {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use tancho_formats::FormatError;
+use tancho_formats::stablehlo::{ExportError, ImportError};
 use tancho_ir::{BindError, ParseError, VerifyErrors};
 use tancho_passes::PIPELINE;
 use tancho_runtime::{CallError, CompileError};
@@ -19,13 +20,17 @@ pub enum CliError {
     Write { file: PathBuf, source: io::Error },
     #[error("cannot write to the standard output: {0}")]
     Output(io::Error),
-    #[error("{} is {found}; a program is a text file that ends in .ir, or a model folder with program.ir and weights.safetensors", .path.display())]
+    #[error("{} is {found}; a program is a text file that ends in .ir or .mlir, or a model folder with program.ir and weights.safetensors", .path.display())]
     NotAProgram { path: PathBuf, found: String },
     #[error("{}, byte {offset}: expected UTF-8 text, found other bytes", .file.display())]
     NotText { file: PathBuf, offset: usize },
     /// The line that the error is on follows, where there is one.
     #[error("{error}{excerpt}")]
     Parse { error: ParseError, excerpt: String },
+    #[error("{error}{excerpt}")]
+    Import { error: Box<ImportError>, excerpt: String },
+    #[error(transparent)]
+    Export(Box<ExportError>),
     #[error("{} is no sound program:\n{errors}", .path.display())]
     Verify { path: PathBuf, errors: Box<VerifyErrors> },
     #[error(transparent)]
@@ -56,6 +61,12 @@ pub enum CliError {
     Compile(#[from] CompileError),
     #[error(transparent)]
     Call(Box<CallError>),
+    #[error("{failed} of {of} cases failed")]
+    Conformance { failed: usize, of: usize },
+    #[error("there is no {wanted} in {}", .folder.display())]
+    NoCases { folder: PathBuf, wanted: String },
+    #[error("cannot start a process for the cases: {0}")]
+    Worker(io::Error),
     #[error("cannot allocate {bytes} bytes for the input {name}")]
     Memory { name: String, bytes: usize },
 }
@@ -63,6 +74,12 @@ pub enum CliError {
 impl From<BindError> for CliError {
     fn from(error: BindError) -> Self {
         CliError::Bind(Box::new(error))
+    }
+}
+
+impl From<ExportError> for CliError {
+    fn from(error: ExportError) -> Self {
+        CliError::Export(Box::new(error))
     }
 }
 

@@ -15,6 +15,8 @@ mod run;
 mod bench;
 mod dump;
 mod check;
+mod export;
+mod conformance;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -22,6 +24,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Arguments, Command};
+use conformance::Limits;
 use error::CliError;
 
 fn main() -> ExitCode {
@@ -37,6 +40,12 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::bench(arguments),
         Command::Dump(arguments) => dump::dump(arguments),
         Command::Check(arguments) => check::check(arguments),
+        Command::Export(arguments) => export::export(arguments),
+        Command::Conformance(conformance) => {
+            let limits = Limits { threads: arguments.threads, memory: arguments.memory_limit };
+            conformance::conformance(conformance, &limits)
+        }
+        Command::ConformanceWorker(worker) => conformance::work(worker),
     };
     match output.and_then(|text| print(&text)) {
         Ok(()) => ExitCode::SUCCESS,

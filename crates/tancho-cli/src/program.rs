@@ -1,11 +1,12 @@
-//! Reading programs: text files and model folders.
+//! Reading programs: text files, StableHLO files and model folders.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use tancho_formats::stablehlo::{ImportError, ImportOptions, import_stablehlo};
 use tancho_formats::{FormatError, PROGRAM_FILE, load_model};
-use tancho_ir::{Graph, ParseError, ParseOptions, parse_with, verify};
+use tancho_ir::{Graph, ParseOptions, parse_with, verify};
 
 use crate::error::CliError;
 
@@ -31,7 +32,11 @@ pub fn read_program_leniently(path: &Path) -> Result<Graph, CliError> {
 }
 
 fn read_checked(path: &Path, options: &ParseOptions) -> Result<Graph, CliError> {
-    let graph = if path.is_dir() { read_folder(path)? } else { read_text(path, options)? };
+    let graph = match path.extension() {
+        _ if path.is_dir() => read_folder(path)?,
+        Some(extension) if extension == "mlir" => read_stablehlo(path)?,
+        _ => read_text(path, options)?,
+    };
     match verify(&graph) {
         Ok(()) => Ok(graph),
         Err(errors) => Err(CliError::Verify { path: path.to_owned(), errors: Box::new(errors) }),
@@ -45,7 +50,7 @@ fn read_folder(path: &Path) -> Result<Graph, CliError> {
     }
     load_model(path).map_err(|error| match error {
         FormatError::Program(error) => {
-            let excerpt = fs::read_to_string(&program).map_or_else(|_| String::new(), |text| excerpt(&text, &error));
+            let excerpt = fs::read_to_string(&program).map_or_else(|_| String::new(), |text| excerpt(&text, error.line, error.column));
             CliError::Parse { error, excerpt }
         }
         other => other.into(),
@@ -56,27 +61,48 @@ fn read_text(path: &Path, options: &ParseOptions) -> Result<Graph, CliError> {
     if path.exists() && path.extension().is_none_or(|extension| extension != "ir") {
         let found = match path.extension() {
             Some(extension) => format!("a .{} file", extension.display()),
-            None => "a file without .ir at its end".to_owned(),
+            None => "a file without .ir or .mlir at its end".to_owned(),
         };
         return Err(CliError::NotAProgram { path: path.to_owned(), found });
     }
+    let text = read_utf8(path)?;
+    parse_with(&text, &path.display().to_string(), options)
+        .map_err(|error| CliError::Parse { excerpt: excerpt(&text, error.line, error.column), error })
+}
+
+/// The function `main` of a StableHLO module, or its only public one. What a self-checking program asserts is left out.
+fn read_stablehlo(path: &Path) -> Result<Graph, CliError> {
+    let text = read_utf8(path)?;
+    match import_stablehlo(&text, path, &ImportOptions::default()) {
+        Ok(imported) => Ok(imported.graph),
+        Err(error) => {
+            let position = match &error {
+                ImportError::Syntax(error) => Some(error.position),
+                ImportError::Malformed { at, .. } | ImportError::Unsupported { at, .. } => Some(at.position),
+                ImportError::Read { .. } | ImportError::NoFunction { .. } => None,
+            };
+            let excerpt = position.map_or_else(String::new, |at| excerpt(&text, at.line as usize, at.column as usize));
+            Err(CliError::Import { error: Box::new(error), excerpt })
+        }
+    }
+}
+
+pub fn read_utf8(path: &Path) -> Result<String, CliError> {
     let bytes = fs::read(path).map_err(|source| CliError::Read { file: path.to_owned(), source })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         CliError::NotText { file: path.to_owned(), offset }
-    })?;
-    parse_with(&text, &path.display().to_string(), options)
-        .map_err(|error| CliError::Parse { excerpt: excerpt(&text, &error), error })
+    })
 }
 
 /// The line of an error with a mark below its place; of a long line, the part around it.
-fn excerpt(text: &str, error: &ParseError) -> String {
-    let Some(line) = text.lines().nth(error.line.saturating_sub(1)) else { return String::new() };
-    let column = error.column.saturating_sub(1);
+fn excerpt(text: &str, number: usize, column: usize) -> String {
+    let Some(line) = text.lines().nth(number.saturating_sub(1)) else { return String::new() };
+    let column = column.saturating_sub(1);
     let begin = column.saturating_sub(EXCERPT);
     // A tab would be wider than the blank below it.
     let shown: String = line.chars().skip(begin).take(2 * EXCERPT).map(|c| if c == '\t' { ' ' } else { c }).collect();
-    let number = error.line.to_string();
+    let number = number.to_string();
     let (blank, mark) = (" ".repeat(number.len()), " ".repeat(column - begin));
     let mut out = String::new();
     // Writing to a string cannot fail.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use tancho_ir::{Graph, Symbol, TensorType};
-use tancho_tensor::{Array, Element, Shape, with_element};
+use tancho_tensor::{Array, Element, Shape, bf16, f16, with_element};
 
 use crate::error::CliError;
 use crate::inputs::{Input, describe_inputs};
@@ -125,6 +125,17 @@ macro_rules! floats {
     )*};
 }
 floats!(f32, f64);
+
+macro_rules! halves {
+    ($($rust:ty),*) => {$(
+        impl Drawn for $rust {
+            fn draw(generator: &mut Generator) -> Self {
+                <$rust>::from_f32(f32::draw(generator))
+            }
+        }
+    )*};
+}
+halves!(f16, bf16);
 
 macro_rules! integers {
     ($($rust:ty),*) => {$(

@@ -23,26 +23,34 @@ pub fn run(arguments: &RunArguments) -> Result<String, CliError> {
     let mut lent: Vec<Argument<'_>> = inputs.iter().map(|input| Argument::Lend(&input.array)).collect();
     let results = executable.call(&mut lent)?;
 
+    let names = result_names(&arguments.program, executable.graph());
     match &arguments.output_dir {
-        Some(folder) => write_results(executable.graph(), &results, folder),
-        None => Ok(print_results(executable.graph(), &results)),
+        Some(folder) => write_results(&names, &results, folder),
+        None => Ok(print_results(&names, &results)),
     }
 }
 
-fn print_results(graph: &Graph, results: &[Array]) -> String {
+/// What the program calls its results; the position where it has no name. What a StableHLO file notes about its results are
+/// paths in the structure that a Python function gave, and no names.
+fn result_names(program: &Path, graph: &Graph) -> Vec<String> {
+    let has_names = program.extension().is_none_or(|extension| extension != "mlir");
+    let name = |position: usize| graph.result_name(position).filter(|_| has_names).map(str::to_owned);
+    (0..graph.results().len()).map(|position| name(position).unwrap_or_else(|| position.to_string())).collect()
+}
+
+fn print_results(names: &[String], results: &[Array]) -> String {
     let mut out = String::new();
-    for (position, array) in results.iter().enumerate() {
-        let name = graph.result_name(position).map_or_else(|| position.to_string(), str::to_owned);
+    for (name, array) in names.iter().zip(results) {
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{name}: {}{}\n{array}", array.dtype(), array.shape());
     }
     out
 }
 
-fn write_results(graph: &Graph, results: &[Array], folder: &Path) -> Result<String, CliError> {
+fn write_results(names: &[String], results: &[Array], folder: &Path) -> Result<String, CliError> {
     fs::create_dir_all(folder).map_err(|source| CliError::Write { file: folder.to_owned(), source })?;
     let mut out = String::new();
-    for (name, array) in file_names(graph).iter().zip(results) {
+    for (name, array) in file_names(names).iter().zip(results) {
         let file = folder.join(format!("{name}.npy"));
         write_npy(&file, array)?;
         // Writing to a string cannot fail.
@@ -51,13 +59,12 @@ fn write_results(graph: &Graph, results: &[Array], folder: &Path) -> Result<Stri
     Ok(out)
 }
 
-/// A name for each result that will do as the name of a file: the program's, or the position. Names that would meet in
-/// one file are told apart by the position.
-fn file_names(graph: &Graph) -> Vec<String> {
+/// A name for each result that will do as the name of a file. Names that would meet in one file are told apart by the
+/// position.
+fn file_names(names: &[String]) -> Vec<String> {
     let mut taken = HashSet::new();
-    let name = |position| {
-        let name =
-            graph.result_name(position).map_or_else(|| position.to_string(), |name| name.replace(['/', ':'], "_"));
+    let name = |(position, name): (usize, &String)| {
+        let name = name.replace(['/', ':'], "_");
         if taken.insert(name.clone()) {
             return name;
         }
@@ -65,5 +72,5 @@ fn file_names(graph: &Graph) -> Vec<String> {
         let free = numbered.into_iter().find(|candidate| taken.insert(candidate.clone()));
         free.unwrap_or(name)
     };
-    (0..graph.results().len()).map(name).collect()
+    names.iter().enumerate().map(name).collect()
 }

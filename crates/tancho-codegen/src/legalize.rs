@@ -47,9 +47,8 @@ fn sums_halves(graph: &Graph, id: NodeId) -> bool {
         Some(Op::Reduce(op)) => {
             matches!(op.kind, ReduceKind::Sum | ReduceKind::Product) && order::groups(&op.axes).len() > 1
         }
-        Some(Op::Elementwise(_) | Op::Shape(_) | Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Control(_)) | None => {
-            false
-        }
+        Some(Op::Elementwise(_) | Op::Shape(_) | Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Control(_))
+        | None => false,
     }
 }
 
@@ -121,7 +120,8 @@ fn order_convolution(graph: &mut Graph, id: NodeId, op: ConvOp) {
     let span = graph.node(id).span().clone();
     let [lhs, mut rhs] = *graph.node(id).operands() else { return };
     let n_spatial = op.window.len();
-    let reversed: Vec<usize> = (0..n_spatial).filter(|&axis| op.reversed[axis]).map(|axis| op.rhs.spatial[axis]).collect();
+    let reversed: Vec<usize> =
+        (0..n_spatial).filter(|&axis| op.reversed[axis]).map(|axis| op.rhs.spatial[axis]).collect();
     if !reversed.is_empty() {
         let reverse = Op::Shape(ShapeOp::Reverse { axes: reversed });
         rhs = graph.add_value(reverse, &[rhs], span.clone()).expect("axes of the kernel");

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use tancho_ir::{Graph, Span, TensorType, Value};
 use tancho_runtime::{Argument, CompileOptions, Executable, Plan};
-use tancho_tensor::{DType, Shape};
+use tancho_tensor::{Array, DType, Shape};
 
-use crate::builder::{Build, Builder};
+use crate::builder::{Build, BuildAll, BuildSeveral, Builder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::operand::{Operand, resolve};
 use crate::shape::Dim;
@@ -52,6 +52,16 @@ impl Attributes {
     pub(crate) fn float(mut self, value: f64) -> Self {
         self.words.push(value.to_bits());
         self
+    }
+
+    /// A text, for what has no words of its own.
+    pub(crate) fn text(self, text: &str) -> Self {
+        let words = text.as_bytes().chunks(8).map(|chunk| {
+            let mut bytes = [0; 8];
+            bytes[..chunk.len()].copy_from_slice(chunk);
+            i64::from_le_bytes(bytes)
+        });
+        self.integer(text.len() as i64).integers(words)
     }
 
     pub(crate) fn flag(self, value: bool) -> Self {
@@ -108,19 +118,60 @@ pub(crate) fn apply_at(
         let tensors: SmallVec<[&Tensor; 4]> = inputs.iter().filter_map(Operand::tensor).collect();
         return trace::stage(op, &tensors, location, build);
     }
-    match run_eagerly(op, attributes, inputs, build, location) {
-        Ok(tensor) => tensor,
+    let build_all: BuildAll = &|builder, values| Ok(SmallVec::from_slice(&[build(builder, values)?]));
+    match run_eagerly(op, attributes, inputs, build_all, location) {
+        Ok(results) => first(op, results, location),
         Err(error) => Tensor(Repr::Error(error)),
     }
 }
+
+/// As [`apply_all`], for an operation with `N` results; an error is carried by each of them.
+#[track_caller]
+pub(crate) fn apply_several<const N: usize>(
+    op: &'static str,
+    attributes: Attributes,
+    inputs: &mut [Operand<'_>],
+    build: BuildSeveral<N>,
+) -> [Tensor; N] {
+    let location = Location::caller();
+    let build_all: BuildAll = &|builder, values| Ok(SmallVec::from_slice(&build(builder, values)?));
+    let results: Result<Vec<Tensor>> = if trace::is_active() {
+        let tensors: SmallVec<[&Tensor; 4]> = inputs.iter().filter_map(Operand::tensor).collect();
+        trace::stage_all(op, &tensors, location, build_all)
+    } else {
+        run_eagerly(op, attributes, inputs, build_all, location)
+            .map(|results| results.into_iter().map(|array| Tensor(Repr::Value(array))).collect())
+    };
+    match results {
+        Ok(results) => {
+            let mut results = results.into_iter();
+            std::array::from_fn(|_| results.next().unwrap_or_else(|| Tensor(Repr::Error(no_result(op, location)))))
+        }
+        Err(error) => std::array::from_fn(|_| Tensor(Repr::Error(error.clone()))),
+    }
+}
+
+fn first(op: &'static str, results: Results, location: &'static Location<'static>) -> Tensor {
+    match results.into_iter().next() {
+        Some(array) => Tensor(Repr::Value(array)),
+        None => Tensor(Repr::Error(no_result(op, location))),
+    }
+}
+
+fn no_result(op: &'static str, location: &'static Location<'static>) -> Error {
+    Error::at(ErrorKind::Op { op, message: "the compiled code gave no result".into() }, location)
+}
+
+/// What compiled code gives.
+type Results = SmallVec<[Array; 1]>;
 
 fn run_eagerly(
     op: &'static str,
     attributes: Attributes,
     inputs: &mut [Operand<'_>],
-    build: Build,
+    build: BuildAll,
     location: &'static Location<'static>,
-) -> Result<Tensor> {
+) -> Result<Results> {
     if let Some(size) = attributes.symbolic {
         let message = match size.get() {
             Ok(_) => format!("the size {size} is known only in the trace that it is from"),
@@ -152,18 +203,13 @@ fn run_eagerly(
             _ => None,
         })
         .collect();
-    let results =
-        plan.run(&mut arguments).map_err(|source| Error::at(ErrorKind::Call { graph: op.into(), source }, location))?;
-    match results.into_iter().next() {
-        Some(array) => Ok(Tensor(Repr::Value(array))),
-        None => Err(Error::at(ErrorKind::Op { op, message: "the compiled code gave no result".into() }, location)),
-    }
+    plan.run(&mut arguments).map_err(|source| Error::at(ErrorKind::Call { graph: op.into(), source }, location))
 }
 
 fn compile(
     op: &'static str,
     inputs: &[Operand<'_>],
-    build: Build,
+    build: BuildAll,
     location: &'static Location<'static>,
 ) -> Result<Arc<Plan>> {
     let mut graph = Graph::new(op);
@@ -175,9 +221,9 @@ fn compile(
         operands.push(graph.add_parameter(None, TensorType::of(array), Span::NONE));
     }
     // The graph serves every caller of the operation, so that it has no span.
-    let result = build(&mut Builder::new(&mut graph, Span::NONE), &operands)
+    let results = build(&mut Builder::new(&mut graph, Span::NONE), &operands)
         .map_err(|fault| Error::at(ErrorKind::Op { op, message: fault.0 }, location))?;
-    graph.set_results(vec![result]);
+    graph.set_results(results.to_vec());
     let executable = Executable::compile(graph, &CompileOptions::default())
         .map_err(|source| Error::at(ErrorKind::Compile { graph: op.into(), source }, location))?;
     executable.plan(&shapes).map_err(|source| Error::at(ErrorKind::Call { graph: op.into(), source }, location))

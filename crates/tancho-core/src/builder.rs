@@ -13,6 +13,12 @@ use crate::scalar::constant_array;
 /// How an operation is built from the values of its inputs.
 pub(crate) type Build<'a> = &'a dyn Fn(&mut Builder<'_>, &[Value]) -> Result<Value, Fault>;
 
+/// As [`Build`], for an operation with `N` results.
+pub(crate) type BuildSeveral<'a, const N: usize> = &'a dyn Fn(&mut Builder<'_>, &[Value]) -> Result<[Value; N], Fault>;
+
+/// As [`Build`], for any number of results.
+pub(crate) type BuildAll<'a> = &'a dyn Fn(&mut Builder<'_>, &[Value]) -> Result<SmallVec<[Value; 2]>, Fault>;
+
 /// A graph under construction and the span of what is added.
 pub(crate) struct Builder<'g> {
     graph: &'g mut Graph,
@@ -42,6 +48,12 @@ impl<'g> Builder<'g> {
 
     pub(crate) fn add(&mut self, op: Op, operands: &[Value]) -> Result<Value, Fault> {
         Ok(self.graph.add_value(op, operands, self.span.clone())?)
+    }
+
+    /// As [`Builder::add`], for an op with several results.
+    pub(crate) fn add_several<const N: usize>(&mut self, op: Op, operands: &[Value]) -> Result<[Value; N], Fault> {
+        let first = self.add(op, operands)?;
+        Ok(std::array::from_fn(|result| Value { result: result as u32, ..first }))
     }
 
     /// Records what must hold between sizes.

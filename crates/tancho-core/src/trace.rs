@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use tancho_ir::{Graph, Scope, Span, TensorType, Value};
 use tancho_tensor::{Array, DType, Shape};
 
-use crate::builder::{Build, Builder};
+use crate::builder::{Build, BuildAll, Builder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::tensor::{Repr, Tensor, TraceNode};
 
@@ -114,6 +114,27 @@ pub(crate) fn stage(
             Ok(trace.tensor(value, location))
         });
         result.unwrap_or_else(|error| fail(stack, error))
+    })
+}
+
+/// As [`stage`], for any number of results.
+pub(crate) fn stage_all(
+    op: &'static str,
+    inputs: &[&Tensor],
+    location: &'static Location<'static>,
+    build: BuildAll,
+) -> Result<Vec<Tensor>> {
+    STACK.with_borrow_mut(|stack| {
+        let result = operand_values(op, inputs, location, stack).and_then(|operands| {
+            let trace = stack.last_mut().expect("a trace is active");
+            let mut builder = Builder::new(&mut trace.graph, span_at(location));
+            let values = build(&mut builder, &operands)
+                .map_err(|fault| Error::at(ErrorKind::Op { op, message: fault.0 }, location))?;
+            Ok(values.iter().map(|&value| trace.tensor(value, location)).collect())
+        });
+        result.inspect_err(|error| {
+            fail(stack, error.clone());
+        })
     })
 }
 

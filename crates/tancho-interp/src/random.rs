@@ -39,7 +39,7 @@ fn threefry_bits(state: &[u64], bits: &mut Cells) -> Vec<u64> {
         bits.set(0, u64::from(block(0)[0]));
     } else {
         let longest = (0..blocks.len()).rev().max_by_key(|&axis| blocks[axis]).expect("there is an axis");
-        let split = (0..blocks.len()).find(|&axis| blocks[axis] % 2 == 0).unwrap_or(longest);
+        let split = (0..blocks.len()).find(|&axis| blocks[axis].is_multiple_of(2)).unwrap_or(longest);
         blocks[split] = blocks[split].div_ceil(2);
         let mut at = 0;
         for_each_index(&bits.shape().clone(), |index| {

@@ -383,10 +383,9 @@ pub fn attribute_dims(op: &Op) -> Vec<&Dim> {
         Op::Linalg(LinalgOp::Cholesky { .. } | LinalgOp::TriangularSolve { .. }) => Vec::new(),
         Op::Control(op) => match op {
             ControlOp::CustomCall(call) => call.results.iter().flat_map(|of| &of.dims).collect(),
-            ControlOp::Call(_)
-            | ControlOp::While { .. }
-            | ControlOp::Case { .. }
-            | ControlOp::OptimizationBarrier => Vec::new(),
+            ControlOp::Call(_) | ControlOp::While { .. } | ControlOp::Case { .. } | ControlOp::OptimizationBarrier => {
+                Vec::new()
+            }
         },
     }
 }

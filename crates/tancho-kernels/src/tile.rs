@@ -85,7 +85,10 @@ pub(crate) fn scratch_len<K: Kernel>(m: usize, n: usize, k: usize, has_windows: 
 /// The rhs of a tile: packed, or to be packed on the way.
 #[derive(Clone, Copy)]
 enum Source<'w, T> {
-    Packed { pointer: *const T, padded_n: usize },
+    Packed {
+        pointer: *const T,
+        padded_n: usize,
+    },
     Unpacked(Operand<T>),
     /// The rows of windows as columns.
     Windows(Gathered<'w, T>),

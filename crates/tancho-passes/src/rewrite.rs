@@ -27,6 +27,8 @@ pub struct Rewrite {
 }
 
 /// What stands in the place of a node.
+// A replacement lives for a moment, and a rewrite is easier to read without a box around its op.
+#[allow(clippy::large_enum_variant)]
 pub enum Replacement {
     /// A value that is there already.
     Value(Value),

@@ -24,21 +24,18 @@ pub fn substitute_symbols(op: &Op, replacement: &impl Fn(&Symbol) -> Option<Dim>
                 let results = call.results.iter().map(|of| of.substitute(replacement)).collect();
                 ControlOp::CustomCall(CustomCall { results, ..call.clone() })
             }
-            ControlOp::Call(_)
-            | ControlOp::While { .. }
-            | ControlOp::Case { .. }
-            | ControlOp::OptimizationBarrier => op.clone(),
+            ControlOp::Call(_) | ControlOp::While { .. } | ControlOp::Case { .. } | ControlOp::OptimizationBarrier => {
+                op.clone()
+            }
         }),
         Op::Conv(op) => Op::Conv(ConvOp { window: windows(&op.window), ..op.clone() }),
         Op::Fold(op) => Op::Fold(match op {
             FoldOp::ReduceWindow { window, body } => {
                 FoldOp::ReduceWindow { window: windows(window), body: body.clone() }
             }
-            FoldOp::SelectAndScatter { window, select, scatter } => FoldOp::SelectAndScatter {
-                window: windows(window),
-                select: select.clone(),
-                scatter: scatter.clone(),
-            },
+            FoldOp::SelectAndScatter { window, select, scatter } => {
+                FoldOp::SelectAndScatter { window: windows(window), select: select.clone(), scatter: scatter.clone() }
+            }
             FoldOp::Reduce { .. } | FoldOp::Scan { .. } => op.clone(),
         }),
         Op::Index(op) => Op::Index(match op {

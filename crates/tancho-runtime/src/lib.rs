@@ -6,6 +6,7 @@ mod executable;
 mod threads;
 
 pub use executable::{CallError, CompileError, CompileOptions, Executable, Plan, Stage};
+pub use tancho_codegen::host::{HostError, HostFunction, register as register_host_function};
 pub use tancho_codegen::{Argument, Results};
 pub use threads::{set_threads, threads};
 

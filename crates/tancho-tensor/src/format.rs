@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Array, DType, Element, with_element};
+use crate::{Array, DType, Element, bf16, f16, with_element};
 
 /// Axes longer than this are shortened to [`EDGE`] elements on each side, where the whole array has more than
 /// [`THRESHOLD`] elements.
@@ -24,9 +24,18 @@ impl fmt::Display for Array {
 fn cell<T: Element>(element: &T) -> String {
     if T::DTYPE.is_float() {
         // `Debug` keeps the decimal point of whole numbers and prints the shortest text that reads back the same.
-        return format!("{element:?}");
+        let text = format!("{element:?}");
+        return if T::DTYPE.is_half() { shorter_half(T::DTYPE, &text).unwrap_or(text) } else { text };
     }
     element.to_string()
+}
+
+/// The shortest text that reads back as the same 16-bit float; that of the `f32` has more digits than needed.
+fn shorter_half(dtype: DType, text: &str) -> Option<String> {
+    let value: f32 = text.parse().ok()?;
+    let rounded = |x: f32| if dtype == DType::F16 { f16::from_f32(x).to_f32() } else { bf16::from_f32(x).to_f32() };
+    let mut shorter = (0..5).filter_map(|digits| format!("{value:.digits$e}").parse::<f32>().ok());
+    shorter.find(|&short| rounded(short) == value).map(|short| format!("{short:?}"))
 }
 
 fn shortened(array: &Array) -> bool {

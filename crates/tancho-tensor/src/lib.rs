@@ -16,8 +16,8 @@ mod array;
 mod format;
 mod half;
 
+pub use self::half::{bf16, f16, round_to_odd};
 pub use array::{Array, ArrayError};
 pub use buffer::{ALIGNMENT, AllocError, Allocation, Buffer, PoolStatistics, pool};
 pub use dtype::{DType, Element};
-pub use self::half::{bf16, f16, round_to_odd};
 pub use shape::Shape;

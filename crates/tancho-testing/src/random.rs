@@ -3,10 +3,28 @@
 //! A graph grows op by op from a few parameters of odd shapes. Each op takes values that are there, and is added if it takes
 //! them; so every graph is valid. Patterns that fuse in interesting ways (a reduction and its broadcast back, a product with
 //! a bias) are put in as a whole now and then.
+//!
+//! The graphs that ops hold are grown in the same way: bodies of folds over scalars alone (`scalars`), functions, branches
+//! and loops over some of the values that are there (`control`). Every loop ends after a few turns, and the work of an op
+//! is bounded by [`MAX_WORK`].
+//!
+//! What a graph computes is determined to the last bit, but for the elementary functions, which [`RandomOptions`] leaves out
+//! or lets in. So a NaN's bits, which are not determined, never become those of a number or a place; and a comparator is
+//! always a strict weak order.
+//!
+//! Reading order: this file (how graphs grow), then the ops: `dense` (elementwise, shape, reductions, products), `scalars`
+//! (bodies), `folds`, `places` (gather, scatter, sort), `linear` (convolution, linear algebra, random bits), `control`.
 
-use tancho_ir::ops::{BinaryOp, Comparison, DotOp, ElementwiseOp, ReduceKind, ReduceOp, ShapeOp, UnaryOp};
+mod dense;
+mod scalars;
+mod folds;
+mod places;
+mod linear;
+mod control;
+
+use tancho_ir::ops::{ElementwiseOp, ShapeOp};
 use tancho_ir::{Dim, Dims, Graph, Op, Span, TensorType, Value};
-use tancho_tensor::{Array, DType};
+use tancho_tensor::{Array, DType, Shape};
 
 use crate::values::{Flavour, Generator, array};
 
@@ -19,80 +37,102 @@ pub struct RandomOptions {
     pub elementary: bool,
     /// The most elements of a value.
     pub max_elements: usize,
+    /// How deep calls, loops and branches hold one another.
+    pub nesting: usize,
 }
 
 impl Default for RandomOptions {
     fn default() -> Self {
-        RandomOptions { steps: 12, elementary: false, max_elements: 6000 }
+        RandomOptions { steps: 14, elementary: false, max_elements: 6000, nesting: 2 }
     }
 }
 
-/// The unary ops whose results are the same in every implementation.
-const EXACT_UNARY: [UnaryOp; 14] = [
-    UnaryOp::Abs,
-    UnaryOp::Ceil,
-    UnaryOp::CountLeadingZeros,
-    UnaryOp::Floor,
-    UnaryOp::IsFinite,
-    UnaryOp::Negate,
-    UnaryOp::Not,
-    UnaryOp::Popcnt,
-    UnaryOp::RoundNearestAfz,
-    UnaryOp::RoundNearestEven,
-    UnaryOp::Sign,
-    UnaryOp::Sqrt,
-    UnaryOp::Abs,
-    UnaryOp::Negate,
-];
-
 const SIZES: [i64; 12] = [0, 1, 1, 2, 3, 3, 5, 7, 16, 17, 33, 100];
+
+/// The most steps of a window or a product that one op takes, so that the interpreter stays quick.
+const MAX_WORK: usize = 100_000;
+
+/// The most axes of a value: each op may add one, and beyond this nothing new is to be seen.
+const MAX_RANK: usize = 6;
+
+const INTEGERS: [DType; 8] =
+    [DType::I8, DType::I16, DType::I32, DType::I64, DType::U8, DType::U16, DType::U32, DType::U64];
+
+const FLOATS: [DType; 4] = [DType::F16, DType::BF16, DType::F32, DType::F64];
 
 /// A graph that a seed determines.
 pub fn random_graph(seed: u64, options: RandomOptions) -> Graph {
-    let mut grower = Grower { graph: Graph::new("random"), values: Vec::new(), random: Generator::new(seed), options };
+    let mut grower = Grower::new("random", seed, options);
     for _ in 0..1 + grower.random.below(3) {
-        grower.add_parameter();
+        grower.add_random_parameter();
     }
     for _ in 0..options.steps {
         grower.grow();
     }
-    let mut results = vec![*grower.values.last().expect("a parameter at least")];
-    for _ in 0..grower.random.below(3) {
-        let value = grower.any_value();
-        results.push(value);
-    }
-    grower.graph.set_results(results);
-    grower.graph
+    grower.finish()
 }
 
+/// A graph that grows, with the values that further ops may take.
 struct Grower {
     graph: Graph,
     values: Vec<Value>,
     random: Generator,
     options: RandomOptions,
+    /// The most axes of a value: none in the graphs over scalars.
+    max_rank: usize,
 }
 
 impl Grower {
-    fn add_parameter(&mut self) {
-        let dtype = match self.random.below(3) {
-            0 => *self.random.choose(&DType::ALL),
-            _ => DType::F32,
-        };
-        let rank = self.random.below(4);
-        let dims: Dims = (0..rank).map(|_| Dim::known(*self.random.choose(&SIZES))).collect();
-        let of = TensorType { dtype, dims };
-        if self.fits(&of) {
-            let value = self.graph.add_parameter(None, of, Span::NONE);
-            self.values.push(value);
-        } else {
-            let value = self.graph.add_parameter(None, TensorType::scalar(dtype), Span::NONE);
-            self.values.push(value);
+    fn new(name: &str, seed: u64, options: RandomOptions) -> Self {
+        Grower { graph: Graph::new(name), values: Vec::new(), random: Generator::new(seed), options, max_rank: MAX_RANK }
+    }
+
+    /// A graph that this one shall hold, with parameters of some types.
+    fn new_held(&mut self, name: &str, parameters: &[TensorType]) -> Self {
+        let options = RandomOptions { nesting: self.options.nesting.saturating_sub(1), ..self.options };
+        let mut held = Grower::new(name, self.random.next_u64(), options);
+        held.max_rank = self.max_rank;
+        parameters.iter().for_each(|of| held.add_parameter(of.clone()));
+        if parameters.is_empty() {
+            let number = held.scalar(DType::F32);
+            held.values.push(number);
         }
+        held
+    }
+
+    fn add_random_parameter(&mut self) {
+        let of = TensorType { dtype: self.any_dtype(), dims: self.any_dims(4) };
+        let of = if self.fits(&of) { of } else { TensorType::scalar(of.dtype) };
+        self.add_parameter(of);
+    }
+
+    fn add_parameter(&mut self, of: TensorType) {
+        let value = self.graph.add_parameter(None, of, Span::NONE);
+        self.values.push(value);
+    }
+
+    /// Any dtype, `f32` more often than others.
+    fn any_dtype(&mut self) -> DType {
+        if self.random.below(3) == 0 { *self.random.choose(&DType::ALL) } else { DType::F32 }
+    }
+
+    /// Sizes of a rank below a bound.
+    fn any_dims(&mut self, ranks: usize) -> Dims {
+        (0..self.random.below(ranks)).map(|_| self.any_size()).collect()
+    }
+
+    fn any_size(&mut self) -> Dim {
+        Dim::known(*self.random.choose(&SIZES))
+    }
+
+    /// Whether something happens that does so one out of `count` times.
+    fn one_in(&mut self, count: usize) -> bool {
+        self.random.below(count) == 0
     }
 
     fn fits(&self, of: &TensorType) -> bool {
         let elements = of.known_shape().and_then(|shape| shape.elements());
-        elements.is_some_and(|elements| elements <= self.options.max_elements)
+        of.rank() <= self.max_rank && elements.is_some_and(|elements| elements <= self.options.max_elements)
     }
 
     /// Mostly one of the newer values, so that graphs become deep.
@@ -102,26 +142,115 @@ impl Grower {
         self.values[count - 1 - self.random.below(newest)]
     }
 
+    fn any_value_of(&mut self, accepts: impl Fn(&TensorType) -> bool) -> Option<Value> {
+        let graph = &self.graph;
+        let fitting: Vec<Value> =
+            self.values.iter().copied().filter(|&value| accepts(graph.type_of(value))).collect();
+        (!fitting.is_empty()).then(|| *self.random.choose(&fitting))
+    }
+
     fn type_of(&self, value: Value) -> TensorType {
         self.graph.type_of(value).clone()
     }
 
-    /// Adds an op if it takes its operands and its result is not too large.
+    /// The sizes of a value.
+    fn shape_of(&self, value: Value) -> Shape {
+        self.graph.type_of(value).known_shape().expect("all sizes are known")
+    }
+
+    /// Adds an op if it takes its operands and no result is too large; gives the first result.
     fn add(&mut self, op: impl Into<Op>, operands: &[Value]) -> Option<Value> {
+        self.add_all(op, operands)?.first().copied()
+    }
+
+    /// As [`Grower::add`], with all results.
+    fn add_all(&mut self, op: impl Into<Op>, operands: &[Value]) -> Option<Vec<Value>> {
         let op = op.into();
         let types: Vec<TensorType> = operands.iter().map(|&value| self.type_of(value)).collect();
         let results = tancho_ir::infer(&op, &types, &mut Vec::new()).ok()?;
         if !results.iter().all(|of| self.fits(of)) {
             return None;
         }
-        let value = self.graph.add_value(op, operands, Span::NONE).ok()?;
-        self.values.push(value);
-        Some(value)
+        let node = self.graph.add(op, operands, Span::NONE).ok()?;
+        let values: Vec<Value> = (0..results.len() as u32).map(|result| Value { node, result }).collect();
+        self.values.extend(&values);
+        Some(values)
+    }
+
+    /// A constant, which further ops do not take: most of them would compute with constants alone.
+    fn constant(&mut self, constant: Array) -> Value {
+        self.graph.add_constant(constant, Span::NONE)
+    }
+
+    /// A constant scalar; now and then one of those values at which functions go wrong.
+    fn scalar(&mut self, dtype: DType) -> Value {
+        let flavour = *self.random.choose(&[Flavour::Tame, Flavour::Whole, Flavour::Whole, Flavour::Wild]);
+        let seed = self.random.next_u64();
+        self.constant(array(dtype, &Shape::new(&[]), flavour, seed))
+    }
+
+    /// A constant whole number.
+    fn whole(&mut self, dtype: DType, number: i64) -> Value {
+        self.constant(whole_numbers(dtype, &Shape::new(&[]), || number))
+    }
+
+    /// A value of a type: one that is there, or a new one.
+    ///
+    /// `None` where the type is too large.
+    fn value_of(&mut self, of: &TensorType) -> Option<Value> {
+        if self.random.below(3) > 0
+            && let Some(value) = self.any_value_of(|other| other == of)
+        {
+            return Some(value);
+        }
+        self.new_value_of(of)
+    }
+
+    /// A new value of a type: a constant, numbers in order, or a scalar repeated.
+    fn new_value_of(&mut self, of: &TensorType) -> Option<Value> {
+        let shape = of.known_shape().filter(|_| self.fits(of))?;
+        match self.random.below(3) {
+            0 if of.rank() > 0 && of.dtype != DType::Bool => {
+                let axis = self.random.below(of.rank());
+                self.add(ShapeOp::Iota { dtype: of.dtype, dims: of.dims.clone(), axis }, &[])
+            }
+            1 if of.rank() > 0 => {
+                let scalar = self.scalar_of(of.dtype);
+                self.add(ShapeOp::BroadcastInDim { dims: of.dims.clone(), axes: Vec::new() }, &[scalar])
+            }
+            _ => {
+                let seed = self.random.next_u64();
+                Some(self.constant(array(of.dtype, &shape, Flavour::Tame, seed)))
+            }
+        }
+    }
+
+    /// A scalar of a dtype, which depends on the parameters where it can.
+    fn scalar_of(&mut self, dtype: DType) -> Value {
+        if self.one_in(3) {
+            return self.scalar(dtype);
+        }
+        let found = self.any_value_of(|of| of.rank() == 0);
+        match found {
+            Some(value) => self.converted(value, dtype).unwrap_or(value),
+            None => self.scalar(dtype),
+        }
+    }
+
+    /// The value with elements of a dtype.
+    fn converted(&mut self, value: Value, dtype: DType) -> Option<Value> {
+        if self.graph.type_of(value).dtype == dtype {
+            return Some(value);
+        }
+        self.add(ElementwiseOp::Convert(dtype), &[value])
     }
 
     fn grow(&mut self) -> Option<Value> {
+        if self.max_rank == 0 {
+            return self.grow_scalar();
+        }
         let x = self.any_value();
-        match self.random.below(16) {
+        match self.random.below(36) {
             0 | 1 => self.unary(x),
             2..=4 => self.binary(x),
             5 => self.compare_and_select(x),
@@ -140,202 +269,78 @@ impl Grower {
             12 => self.reduce(x),
             13 => self.dot(x),
             14 => self.normalize_rows(x),
-            _ => self.make(),
+            15 => self.make(),
+            16 => self.reduce_precision(x),
+            17 => self.bitcast(x),
+            18 => self.fold(x),
+            19 => self.fold_windows(x),
+            20 => self.select_and_scatter(x),
+            21 => self.scan(x),
+            22 => self.gather(x),
+            23 | 24 => self.scatter(x),
+            25 => self.dynamic_slice(x),
+            26 => self.dynamic_update_slice(x),
+            27 | 28 => self.sort(x),
+            29 => self.top_k(x),
+            30 => self.convolution(x),
+            31 => self.linear_algebra(x),
+            32 => self.random_bits(),
+            33 => self.while_loop(),
+            34 => self.case(),
+            _ => self.call_or_barrier(),
         }
     }
 
-    fn unary(&mut self, x: Value) -> Option<Value> {
-        let op = match self.options.elementary {
-            true => *self.random.choose(&UnaryOp::ALL),
-            false => *self.random.choose(&EXACT_UNARY),
-        };
-        self.add(ElementwiseOp::Unary(op), &[x])
-    }
-
-    fn binary(&mut self, x: Value) -> Option<Value> {
-        let op = *self.random.choose(&BinaryOp::ALL);
-        let of = self.type_of(x);
-        if !self.options.elementary && matches!(op, BinaryOp::Power | BinaryOp::Atan2) && of.dtype.is_float() {
-            return None;
+    /// A value from nothing.
+    fn make(&mut self) -> Option<Value> {
+        let dims: Dims = (0..1 + self.random.below(2)).map(|_| self.any_size()).collect();
+        let dtype = *self.random.choose(&DType::ALL);
+        let value = self.new_value_of(&TensorType { dtype, dims })?;
+        if self.values.last() != Some(&value) {
+            self.values.push(value);
         }
-        let y = self.like(x);
-        self.add(ElementwiseOp::Binary(op), &[x, y])
+        Some(value)
     }
 
-    /// Another value of the same type: one that is there, or a broadcast constant.
-    fn like(&mut self, x: Value) -> Value {
-        let of = self.type_of(x);
-        let same: Vec<Value> = self.values.iter().copied().filter(|&value| *self.graph.type_of(value) == of).collect();
-        if self.random.below(3) > 0 {
-            return *self.random.choose(&same);
-        }
-        let seed = self.random.next_u64();
-        let scalar = self.graph.add_constant(array(of.dtype, &[].into(), Flavour::Tame, seed), Span::NONE);
-        let broadcast = ShapeOp::BroadcastInDim { dims: of.dims, axes: Vec::new() };
-        self.add(broadcast, &[scalar]).unwrap_or(x)
-    }
-
-    fn compare_and_select(&mut self, x: Value) -> Option<Value> {
-        let y = self.like(x);
-        let comparison = *self.random.choose(&Comparison::ALL);
-        let mask = self.add(ElementwiseOp::Compare(comparison), &[x, y])?;
-        match self.random.below(3) {
-            0 => Some(mask),
-            1 => self.add(ElementwiseOp::Select, &[mask, x, y]),
-            _ => {
-                let z = self.like(x);
-                self.add(ElementwiseOp::Clamp, &[y, x, z])
-            }
-        }
-    }
-
-    fn broadcast(&mut self, x: Value) -> Option<Value> {
-        let of = self.type_of(x);
-        let mut dims = of.dims.clone();
-        let mut axes: Vec<usize> = (0..of.rank()).collect();
-        let place = self.random.below(of.rank() + 1);
-        dims.insert(place, Dim::known(*self.random.choose(&SIZES)));
-        axes.iter_mut().filter(|axis| **axis >= place).for_each(|axis| *axis += 1);
-        for &axis in &axes {
-            if dims[axis] == Dim::ONE && self.random.below(2) == 0 {
-                dims[axis] = Dim::known(*self.random.choose(&SIZES));
-            }
-        }
-        self.add(ShapeOp::BroadcastInDim { dims, axes }, &[x])
-    }
-
-    fn reshape(&mut self, x: Value) -> Option<Value> {
-        let of = self.type_of(x);
-        let mut dims = of.dims.clone();
-        let place = self.random.below(of.rank() + 1);
-        if of.rank() >= 2 && self.random.below(2) == 0 {
-            let place = self.random.below(of.rank() - 1);
-            let next = dims.remove(place + 1);
-            dims[place] = dims[place].clone() * next;
-        } else if place < of.rank() && self.random.below(2) == 0 {
-            let size = dims[place].as_known()?;
-            let factor = [2, 3, 4, 5, 11].into_iter().find(|factor| size % factor == 0)?;
-            dims[place] = Dim::known(size / factor);
-            dims.insert(place + self.random.below(2), Dim::known(factor));
-        } else {
-            dims.insert(place, Dim::ONE);
-        }
-        self.add(ShapeOp::Reshape { dims }, &[x])
-    }
-
-    fn permutation(&mut self, rank: usize) -> Vec<usize> {
-        let mut permutation: Vec<usize> = (0..rank).collect();
-        for place in (1..rank).rev() {
+    /// The numbers below a bound in any order.
+    fn permutation(&mut self, count: usize) -> Vec<usize> {
+        let mut permutation: Vec<usize> = (0..count).collect();
+        for place in (1..count).rev() {
             let other = self.random.below(place + 1);
             permutation.swap(place, other);
         }
         permutation
     }
 
-    fn slice_or_reverse(&mut self, x: Value) -> Option<Value> {
-        let of = self.type_of(x);
-        if self.random.below(3) == 0 {
-            let axes = (0..of.rank()).filter(|_| self.random.below(2) == 0).collect();
-            return self.add(ShapeOp::Reverse { axes }, &[x]);
-        }
-        let (mut start, mut limit, mut strides) = (Dims::new(), Dims::new(), Vec::new());
-        for size in of.known_shape()?.iter() {
-            let from = self.random.below(size / 2 + 1);
-            let to = from + self.random.below(size - from + 1);
-            start.push(from.into());
-            limit.push(to.into());
-            strides.push(1 + self.random.below(3) as i64);
-        }
-        self.add(ShapeOp::Slice { start, limit, strides }, &[x])
+    /// Some of the numbers below a bound, in order.
+    fn subset(&mut self, count: usize) -> Vec<usize> {
+        (0..count).filter(|_| self.random.below(2) == 0).collect()
     }
+}
 
-    fn concatenate_or_pad(&mut self, x: Value) -> Option<Value> {
-        let of = self.type_of(x);
-        if of.rank() > 0 && self.random.below(2) == 0 {
-            let y = self.like(x);
-            let axis = self.random.below(of.rank());
-            return self.add(ShapeOp::Concatenate { axis }, &[x, y]);
-        }
-        let seed = self.random.next_u64();
-        let value = self.graph.add_constant(array(of.dtype, &[].into(), Flavour::Tame, seed), Span::NONE);
-        let mut amounts = |below: usize, least: i64| -> Vec<i64> {
-            (0..of.rank()).map(|_| self.random.below(below) as i64 + least).collect()
+/// An array of whole numbers, which are taken as they come.
+fn whole_numbers(dtype: DType, shape: &Shape, mut next: impl FnMut() -> i64) -> Array {
+    let count = shape.elements().expect("the shape fits memory");
+    let numbers: Vec<i64> = (0..count).map(|_| next()).collect();
+    macro_rules! typed {
+        ($convert:expr) => {
+            Array::new(shape.clone(), &numbers.iter().map(|&number| $convert(number)).collect::<Vec<_>>())
         };
-        let (low, high, interior) = (amounts(5, -2), amounts(5, -2), amounts(3, 0));
-        let dims = |amounts: Vec<i64>| amounts.into_iter().map(Dim::known).collect();
-        self.add(ShapeOp::Pad { low: dims(low), high: dims(high), interior }, &[x, value])
     }
-
-    fn reduce(&mut self, x: Value) -> Option<Value> {
-        let rank = self.type_of(x).rank();
-        let kinds = [
-            ReduceKind::Sum,
-            ReduceKind::Product,
-            ReduceKind::Max,
-            ReduceKind::Min,
-            ReduceKind::And,
-            ReduceKind::Or,
-            ReduceKind::ArgMax(DType::I64),
-            ReduceKind::ArgMin(DType::I32),
-        ];
-        let kind = *self.random.choose(&kinds);
-        let axes = match kind {
-            ReduceKind::ArgMax(_) | ReduceKind::ArgMin(_) if rank > 0 => vec![self.random.below(rank)],
-            _ => (0..rank).filter(|_| self.random.below(2) == 0).collect(),
-        };
-        self.add(ReduceOp { kind, axes }, &[x])
-    }
-
-    fn dot(&mut self, x: Value) -> Option<Value> {
-        let of = self.type_of(x);
-        let contracted = of.rank().checked_sub(1)?;
-        let partners: Vec<(Value, usize)> = self
-            .values
-            .iter()
-            .flat_map(|&value| (0..self.graph.type_of(value).rank()).map(move |axis| (value, axis)))
-            .filter(|&(value, axis)| {
-                let partner = self.graph.type_of(value);
-                partner.dtype == of.dtype && partner.dims[axis] == of.dims[contracted]
-            })
-            .collect();
-        let (y, axis) = *self.random.choose(&partners);
-        let dot = DotOp { lhs_contract: vec![contracted], rhs_contract: vec![axis], ..DotOp::default() };
-        let product = self.add(dot, &[x, y])?;
-        if self.random.below(2) == 0 {
-            return self.binary(product);
-        }
-        Some(product)
-    }
-
-    /// A reduction over the last axes and its broadcast back: `x ∘ broadcast(reduce(x))`.
-    fn normalize_rows(&mut self, x: Value) -> Option<Value> {
-        let of = self.type_of(x);
-        let first = self.random.below(of.rank().max(1));
-        let kind = *self.random.choose(&[ReduceKind::Sum, ReduceKind::Max, ReduceKind::Min]);
-        let axes: Vec<usize> = (first..of.rank()).collect();
-        let reduced = self.add(ReduceOp { kind, axes }, &[x])?;
-        let reduced = if self.random.below(2) == 0 { self.unary(reduced).unwrap_or(reduced) } else { reduced };
-        let kept = ShapeOp::BroadcastInDim { dims: of.dims, axes: (0..first).collect() };
-        let back = self.add(kept, &[reduced])?;
-        let op = *self.random.choose(&[BinaryOp::Subtract, BinaryOp::Multiply]);
-        self.add(ElementwiseOp::Binary(op), &[x, back])
-    }
-
-    /// A value from nothing.
-    fn make(&mut self) -> Option<Value> {
-        let rank = 1 + self.random.below(2);
-        let dims: Dims = (0..rank).map(|_| Dim::known(*self.random.choose(&SIZES))).collect();
-        let dtype = *self.random.choose(&DType::ALL);
-        if self.random.below(2) == 0 {
-            let axis = self.random.below(rank);
-            return self.add(ShapeOp::Iota { dtype, dims, axis }, &[]);
-        }
-        let of = TensorType { dtype, dims };
-        let shape = of.known_shape().filter(|_| self.fits(&of))?;
-        let seed = self.random.next_u64();
-        let constant: Array = array(dtype, &shape, Flavour::Tame, seed);
-        let value = self.graph.add_constant(constant, Span::NONE);
-        self.values.push(value);
-        Some(value)
-    }
+    let made = match dtype {
+        DType::F16 => typed!(|number| tancho_tensor::f16::from_f32(number as f32)),
+        DType::BF16 => typed!(|number| tancho_tensor::bf16::from_f32(number as f32)),
+        DType::F32 => typed!(|number| number as f32),
+        DType::F64 => typed!(|number| number as f64),
+        DType::I8 => typed!(|number| number as i8),
+        DType::I16 => typed!(|number| number as i16),
+        DType::I32 => typed!(|number| number as i32),
+        DType::I64 => typed!(|number: i64| number),
+        DType::U8 => typed!(|number| number as u8),
+        DType::U16 => typed!(|number| number as u16),
+        DType::U32 => typed!(|number| number as u32),
+        DType::U64 => typed!(|number| number as u64),
+        DType::Bool => typed!(|number| number != 0),
+    };
+    made.expect("memory for a test")
 }

@@ -41,10 +41,13 @@ pub use tancho_ir as ir;
 /// Everything that a program with tensors usually names.
 pub mod prelude {
     pub use tancho_core::{
-        Axes, Concrete, DType, Device, Dim, Ellipsis, Error, Function, NewAxis, Program, Result, Shape, Spec, Stage,
-        Static, Tensor, Tree, arange, between, bf16, concat, devices, elu, eye, f16, full, function, gelu, gelu_tanh,
-        iota, keep, layer_norm, leaky_relu, linspace, log_softmax, matmul, maximum, minimum, one_hot, ones, relu, scope,
-        select, sigmoid, silu, softmax, softplus, spec, stack, step, tanh, tensor, tensordot, zeros,
+        Axes, Concrete, ConvLayout, ConvOptions, DType, Device, Dim, Ellipsis, Error, Function, NewAxis, Padding,
+        Program, Result, Shape, Spec, Stage, Static, Tensor, Tree, TriangularOptions, WindowOptions, arange, between,
+        bf16, concat, devices, elu, eye, f16, full, function, gelu, gelu_tanh, iota, keep, layer_norm, leaky_relu,
+        linspace, log_softmax, matmul, maximum, minimum, one_hot, ones, relu, scope, segment_max, segment_min,
+        segment_prod, segment_sum, select, sigmoid, silu, softmax, softplus, spec, stack, step, tanh, tensor,
+        tensor_scatter_nd_add, tensor_scatter_nd_max, tensor_scatter_nd_min, tensor_scatter_nd_sub,
+        tensor_scatter_nd_update, tensordot, zeros,
     };
     pub use tancho_macros::{Tree, function};
 }

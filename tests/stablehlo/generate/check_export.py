@@ -76,7 +76,9 @@ def runs_of(folder):
 def arrays(folder, prefix, kind):
     values = []
     while os.path.exists(path := os.path.join(folder, f"{prefix}{kind}.{len(values)}.npy")):
-        values.append(np.load(path))
+        value = np.load(path)
+        # NumPy stores bf16 without its name.
+        values.append(value.view(jax.numpy.bfloat16) if value.dtype == "V2" else value)
     return values
 
 
@@ -108,7 +110,7 @@ def main():
     parser.add_argument("--rtol", type=float, default=1e-5)
     parser.add_argument("--atol", type=float, default=1e-5)
     options = parser.parse_args()
-    folders = sorted(path for path, _, files in os.walk(options.dir) if "program.mlir" in files)
+    folders = sorted(path for path, _, files in os.walk(options.dir, followlinks=True) if "program.mlir" in files)
     failed = 0
     for folder in folders:
         try:

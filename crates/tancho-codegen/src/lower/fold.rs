@@ -18,7 +18,7 @@ use crate::fuse::Lowering;
 use crate::procedure::region::is_scalar_code;
 use crate::program::{BufferId, Launch};
 
-pub(super) use common::for_each_run;
+pub(super) use common::Runs;
 
 pub(super) fn lower(
     lowering: &mut Lowering<'_>,

@@ -169,9 +169,9 @@ fn known_split_axis(dims: &[Dim]) -> Option<(i64, i64)> {
 /// `(outer, half, inner)` has the elements `(outer, 2·half, inner)` and `(outer, 2·half + 1, inner)`. The places are kept
 /// from block to block, since divisions would cost as much as the words.
 fn threefry_pairs(state: BufferId, result: BufferId, op: &RandomOp, blocks: &Dim) -> Launch {
-    let mut builder = ProcedureBuilder::new("rng_threefry");
-    let threefry = Threefry::new(&mut builder, state, result, op);
-    let builder = &mut builder;
+    let mut procedure = ProcedureBuilder::new("rng_threefry");
+    let builder = &mut procedure;
+    let threefry = Threefry::new(builder, state, result, op);
     let (size, distance) = match known_split_axis(&op.bits.dims) {
         Some((size, distance)) => (builder.integer(size), builder.integer(distance)),
         None => split_axis(builder, &op.bits.dims),
@@ -216,8 +216,7 @@ fn threefry_pairs(state: BufferId, result: BufferId, op: &RandomOp, blocks: &Dim
         builder.assign(half, next_half);
         builder.assign(position, next);
     });
-    let builder = std::mem::replace(builder, ProcedureBuilder::new(""));
-    Launch::Procedure(builder.finish(blocks.clone(), Dim::known(cipher::THREEFRY_WORK), Vec::new()))
+    Launch::Procedure(procedure.finish(blocks.clone(), Dim::known(cipher::THREEFRY_WORK), Vec::new()))
 }
 
 /// Four words for each block, in order. The counter has 128 bits; a state of two words holds its low half, and the high one
@@ -265,8 +264,8 @@ fn philox(state: BufferId, words: i64, result: BufferId, op: &RandomOp, blocks: 
             is_whole,
             |builder| (0..values.len()).for_each(|place| store(builder, place)),
             |builder| {
-                for place in 0..values.len() {
-                    let is_there = builder.compare(Comparison::Lt, places[place], elements);
+                for (place, &position) in places.iter().enumerate() {
+                    let is_there = builder.compare(Comparison::Lt, position, elements);
                     builder.if_then(is_there, |builder| store(builder, place));
                 }
             },

@@ -110,9 +110,10 @@ fn of_single(body: &mut Body, h: Scalar) -> Scalar {
 }
 
 fn of_double(body: &mut Body, h: Scalar) -> Scalar {
-    let twice = body.add(h, h);
     let sum = with_float(body, Binary::Add, h, 8.0);
-    let distance = body.divide(twice, sum);
+    // Doubled last, since the largest numbers have no double.
+    let share = body.divide(h, sum);
+    let distance = body.add(share, share);
     let place = with_float(body, Binary::Subtract, distance, 1.0);
     // In four chains of powers the terms would cancel more.
     let quotient = polynomial_in_halves(body, place, DOUBLE);

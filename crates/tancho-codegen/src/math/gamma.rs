@@ -140,7 +140,7 @@ const DOUBLE: Coefficients = Coefficients {
         -0.04368772172458599,
     ],
     sine: &[
-        3.141592653589793,
+        std::f64::consts::PI,
         -5.16771278004991,
         2.550164039872466,
         -0.5992645291705224,
@@ -291,10 +291,15 @@ fn lgamma_of_double(body: &mut Body, x: Scalar, coefficients: &Coefficients) -> 
     let reflected = body.multiply(factor, sine);
     let unreflected = body.select(is_below_one, h, one);
     let divisor = body.select(is_negative, reflected, unreflected);
+    // Next to zero the value is −log h; the product with π would lose bits of a subnormal number.
+    let tiny = body.float(1e-300, DType::F64);
+    let is_tiny = body.compare(Comparison::Lt, h, tiny);
+    let divisor = body.select(is_tiny, h, divisor);
     let log_divisor = log(body, divisor, coefficients);
     let log_pi = body.float(LOG_PI, DType::F64);
     let complement = body.subtract(log_pi, of_magnitude);
     let sum = body.select(is_negative, complement, of_magnitude);
+    let sum = body.select(is_tiny, zero, sum);
     let result = body.subtract(sum, log_divisor);
 
     let is_pole = body.compare(Comparison::Eq, divisor, zero);

@@ -30,6 +30,9 @@ pub struct ProcedureBuilder {
     segment: Segment,
 }
 
+/// Code that is given the places along some axes.
+type Visit<'c> = Box<dyn FnOnce(&mut ProcedureBuilder, &[Variable]) + 'c>;
+
 /// The instructions since the last statement.
 #[derive(Default)]
 struct Segment {
@@ -339,7 +342,7 @@ impl ProcedureBuilder {
         self.nest(sizes, Vec::new(), Box::new(code));
     }
 
-    fn nest(&mut self, sizes: &[Dim], index: Vec<Variable>, code: Box<dyn FnOnce(&mut Self, &[Variable]) + '_>) {
+    fn nest(&mut self, sizes: &[Dim], index: Vec<Variable>, code: Visit<'_>) {
         let Some((size, rest)) = sizes.split_first() else { return code(self, &index) };
         if *size == Dim::ONE {
             let zero = self.integer(0);

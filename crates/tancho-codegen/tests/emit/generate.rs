@@ -2,7 +2,8 @@
 
 use tancho_codegen::emit::legal;
 use tancho_codegen::kernel::{
-    Access, AccessMap, Binary, Body, DTYPES, Form, Instruction, Kernel, LaneFunction, Reduction, Scalar, Store, Stride, Unary,
+    Access, AccessMap, Binary, Body, DTYPES, Form, Instruction, Kernel, LaneFunction, Reduction, Scalar, Store, Stride,
+    Unary,
 };
 use tancho_ir::ops::{Comparison, ReduceKind};
 use tancho_tensor::DType;

@@ -45,7 +45,7 @@ fn gathers_of_many_rows_and_their_gradient() {
 
 #[test]
 fn sorts_of_many_rows() {
-    let sort = "func @less(%x: i32[], %y: i32[], %a: f32[], %b: f32[]) -> bool[] { %0 = compare_lt %x, %y : bool[] return %0 }
+    let sort = "func @less(%x: i32[], %y: i32[], %a: f32[], %b: f32[]) -> bool[] { %0 = compare %x, %y, lt : bool[] return %0 }
       func @f(%x: i32[?n, ?m], %v: f32[?n, ?m]) -> (i32[?n, ?m], f32[?n, ?m]) {
         %0:2 = sort %x, %v, axis=AXIS, comparator=@less : (i32[?n, ?m], f32[?n, ?m])
         return %0#0, %0#1 }";
@@ -89,7 +89,7 @@ fn the_operand_of_a_scatter_may_be_its_update() {
 /// A body with a loop and a branch.
 #[test]
 fn the_body_of_a_scatter_may_have_control_flow() {
-    let text = "func @less(%k: i64[], %x: i64[]) -> bool[] { %0 = constant 3 : i64[] %1 = compare_lt %k, %0 : bool[] return %1 }
+    let text = "func @less(%k: i64[], %x: i64[]) -> bool[] { %0 = constant 3 : i64[] %1 = compare %k, %0, lt : bool[] return %1 }
       func @step(%k: i64[], %x: i64[]) -> (i64[], i64[]) {
         %0 = constant 1 : i64[] %1 = add %k, %0 : i64[] %2 = add %x, %x : i64[] return %1, %2 }
       func @first(%x: i64[], %y: i64[]) -> i64[] { %0 = subtract %x, %y : i64[] return %0 }
@@ -97,7 +97,7 @@ fn the_body_of_a_scatter_may_have_control_flow() {
       func @body(%x: i64[], %y: i64[]) -> i64[] {
         %0 = constant 0 : i64[]
         %1:2 = while %0, %x, condition=@less, body=@step : (i64[], i64[])
-        %2 = compare_lt %x, %y : bool[]
+        %2 = compare %x, %y, lt : bool[]
         %3 = case %2, %1#1, %y, branches=[@first, @second] : i64[]
         return %3 }
       func @f(%x: i64[5], %i: i32[9, 1], %u: i64[9]) -> i64[5] {
@@ -136,7 +136,7 @@ fn results_that_are_written_down() {
 /// Loops over scalars are procedures too, those over arrays are not.
 #[test]
 fn loops_and_branches() {
-    let text = "func @less(%k: i64[], %x: TYPE) -> bool[] { %0 = constant 5 : i64[] %1 = compare_lt %k, %0 : bool[] return %1 }
+    let text = "func @less(%k: i64[], %x: TYPE) -> bool[] { %0 = constant 5 : i64[] %1 = compare %k, %0, lt : bool[] return %1 }
       func @step(%k: i64[], %x: TYPE) -> (i64[], TYPE) {
         %0 = constant 1 : i64[] %1 = add %k, %0 : i64[] %2 = add %x, %x : TYPE return %1, %2 }
       func @double(%x: TYPE) -> TYPE { %0 = add %x, %x : TYPE return %0 }

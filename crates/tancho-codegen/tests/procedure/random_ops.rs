@@ -100,7 +100,8 @@ struct Places {
 
 fn random_places(generator: &mut Generator) -> Places {
     let rank = 1 + generator.below(4);
-    let operand: Vec<usize> = (0..rank).map(|_| if generator.below(20) == 0 { 0 } else { 1 + generator.below(5) }).collect();
+    let operand: Vec<usize> =
+        (0..rank).map(|_| if generator.below(20) == 0 { 0 } else { 1 + generator.below(5) }).collect();
     let (mut window, mut removed, mut batching) = (Vec::new(), Vec::new(), Vec::new());
     for axis in 0..rank {
         match generator.below(5) {
@@ -247,13 +248,13 @@ fn comparator(dtypes: &[DType], kind: usize) -> Arc<Graph> {
     }
     let last = dtypes.len() - 1;
     let body = match kind {
-        0 => "%r = compare_lt %x0, %y0 : bool[]".to_owned(),
-        1 => format!("%r = compare_gt %x{last}, %y{last} : bool[]"),
+        0 => "%r = compare %x0, %y0, lt : bool[]".to_owned(),
+        1 => format!("%r = compare %x{last}, %y{last}, gt : bool[]"),
         2 => "%r = constant true : bool[]".to_owned(),
-        3 => "%r = compare_ne %x0, %y0 : bool[]".to_owned(),
+        3 => "%r = compare %x0, %y0, ne : bool[]".to_owned(),
         _ => format!(
-            "%a = compare_lt %x0, %y0 : bool[]\n%b = compare_eq %x0, %y0 : bool[]\n\
-             %c = compare_lt %x{last}, %y{last} : bool[]\n%d = and %b, %c : bool[]\n%r = or %a, %d : bool[]"
+            "%a = compare %x0, %y0, lt : bool[]\n%b = compare %x0, %y0, eq : bool[]\n\
+             %c = compare %x{last}, %y{last}, lt : bool[]\n%d = and %b, %c : bool[]\n%r = or %a, %d : bool[]"
         ),
     };
     Arc::new(parse(&format!("func @less({}) -> bool[] {{\n{body}\nreturn %r\n}}", parameters.join(", "))))
@@ -300,7 +301,8 @@ fn random_sorts() {
         let arrays: Vec<Array> =
             dtypes.iter().zip(seed..).map(|(&dtype, seed)| array(dtype, &shape, flavour, seed)).collect();
         let op = IndexOp::Sort { axis, stable: true, comparator: comparator(&dtypes, kind) };
-        let ordered = kind != 2 && kind != 3 && !(dtypes.iter().any(|dtype| dtype.is_float()) && flavour == Flavour::Wild);
+        let ordered =
+            kind != 2 && kind != 3 && !(dtypes.iter().any(|dtype| dtype.is_float()) && flavour == Flavour::Wild);
         if ordered {
             check_op(Op::Index(op), &arrays, generator);
         } else {
@@ -312,10 +314,8 @@ fn random_sorts() {
 /// Of a comparator that is no order (NaN among floats suffices), the result is some permutation.
 fn check_permutation(op: IndexOp, arrays: &[Array]) {
     let mut graph = Graph::new("main");
-    let operands: Vec<Value> = arrays
-        .iter()
-        .map(|array| graph.add_parameter(None, TensorType::of(array), Span::default()))
-        .collect();
+    let operands: Vec<Value> =
+        arrays.iter().map(|array| graph.add_parameter(None, TensorType::of(array), Span::default())).collect();
     let node = graph.add(Op::Index(op), &operands, Span::default()).expect("fits");
     graph.set_results((0..arrays.len() as u32).map(|result| Value { node, result }).collect());
     let compiled = crate::harness::compile(&graph, true);
@@ -344,17 +344,15 @@ fn random_dynamic_slices() {
         let generator = &mut Generator::new(seed);
         let rank = generator.below(4);
         let whole: Vec<usize> = (0..rank).map(|_| generator.below(6)).collect();
-        let part: Vec<usize> = whole
-            .iter()
-            .map(|&size| if generator.below(2) == 0 { size } else { generator.below(size + 1) })
-            .collect();
+        let part: Vec<usize> =
+            whole.iter().map(|&size| if generator.below(2) == 0 { size } else { generator.below(size + 1) }).collect();
         let dtype = *generator.choose(&DType::ALL);
         let index_dtype = *generator.choose(&INDEX_DTYPES);
         let operand = array(dtype, &Shape::new(&whole), flavour(generator), seed);
         let update = array(dtype, &Shape::new(&part), flavour(generator), seed + 1);
         let starts: Vec<Array> = (0..rank).map(|_| index_array(index_dtype, &[], generator)).collect();
         let sizes = part.iter().map(|&size| Dim::known(size as i64)).collect();
-        let arrays = [&[operand.clone()], starts.as_slice()].concat();
+        let arrays = [std::slice::from_ref(&operand), starts.as_slice()].concat();
         check_op(Op::Index(IndexOp::DynamicSlice { sizes }), &arrays, generator);
         let arrays = [&[operand, update], starts.as_slice()].concat();
         check_op(Op::Index(IndexOp::DynamicUpdateSlice), &arrays, generator);

@@ -8,7 +8,7 @@ use crate::builder::Build;
 use crate::operand::{AsTensor, Operand, resolve};
 use crate::tensor::Tensor;
 
-macro_rules! unary {
+macro_rules! unary_methods {
     ($($(#[$doc:meta])* $method:ident $name:literal $Op:ident;)*) => {
         impl Tensor {
             $(
@@ -23,7 +23,8 @@ macro_rules! unary {
         }
     };
 }
-unary! {
+pub(super) use unary_methods;
+unary_methods! {
     /// The absolute value; of a signed integer's `MIN`, `MIN`.
     abs "abs" Abs;
     /// The cube root. Floats.
@@ -72,7 +73,7 @@ unary! {
     logical_not "logical_not" Not;
 }
 
-macro_rules! binary {
+macro_rules! binary_methods {
     ($($(#[$doc:meta])* $method:ident $name:literal $Op:ident;)*) => {
         impl Tensor {
             $(
@@ -85,7 +86,8 @@ macro_rules! binary {
         }
     };
 }
-binary! {
+pub(super) use binary_methods;
+binary_methods! {
     /// `selfᵒᵗʰᵉʳ`. Integers wrap, and a negative integer exponent gives 0 (±1 for a base of ±1).
     pow "pow" Power;
     /// The angle of the point (other, self), in radians. Floats.

@@ -11,7 +11,7 @@ fn tensors_of_halves_are_made_read_and_shown() {
     let x = halves(&[1.0, -0.5, 0.1]);
     assert_eq!(x.dtype(), DType::F16);
     assert_eq!(x.to_vec::<f16>().unwrap()[1], f16::from_f32(-0.5));
-    assert_eq!(x.to_string(), "[1.0, -0.5, 0.099975586], shape=(3,), dtype=f16");
+    assert_eq!(x.to_string(), "[ 1.0, -0.5,  0.1], shape=(3,), dtype=f16");
     let y = tensor([[bf16::from_f32(3.0)]]);
     assert_eq!(y.to_string(), "[[3.0]], shape=(1, 1), dtype=bf16");
     assert_eq!(y.item::<bf16>().unwrap(), bf16::from_f32(3.0));
@@ -50,9 +50,12 @@ fn folds_and_what_is_composed_of_them_round_once() {
     check(&x, |x| x.sum(..), &[], &[f64::INFINITY]);
     check(&x, |x| x.mean(..), &[], &[100.0]);
     check(&x, |x| x.var(..), &[], &[0.0]);
-    check(&x, |x| x.softmax(0).sum(..), &[], &[70_000.0 * f16::from_f32(1.0 / 70_000.0).to_f64()].map(|sum| {
-        f16::from_f64(sum).to_f64()
-    }));
+    check(
+        &x,
+        |x| x.softmax(0).sum(..),
+        &[],
+        &[70_000.0 * f16::from_f32(1.0 / 70_000.0).to_f64()].map(|sum| f16::from_f64(sum).to_f64()),
+    );
     let x = halves(&[300.0, 400.0]);
     check(&x, |x| x.norm(..), &[], &[500.0]);
     let y = halves(&[1.0, -1.0, 1.0, -1.0]);

@@ -99,3 +99,57 @@ fn what_is_not_used_is_not_kept() {
     let after = tancho_tensor::pool::statistics().in_use;
     assert!(after < before + (32 << 20), "{before} bytes before, {after} after");
 }
+
+#[test]
+fn places_folds_and_windows() {
+    let places = tensor([[0], [7], [-1]]);
+    #[rustfmt::skip]
+    let operations: &[&dyn Fn(&Tensor) -> Tensor] = &[
+        &|x| x.sort(0), &|x| x.argsort_descending(-1), &|x| x.sort_by(0, |a, b| a.lt(b)), &|x| x.top_k(1).1,
+        &|x| x.top_k(i64::MIN).0, &|x| x.take(&places, 0), &|x| places.take(x, 0), &|x| x.take(x, 1), &|x| x.gather_nd(x),
+        &|x| x.take_along_axis(&places, 1), &|x| x.dynamic_slice([x], [1]), &|x| x.dynamic_slice([0, 0], [i64::MIN, 1]),
+        &|x| x.dynamic_update_slice(x, [i64::MAX]), &|x| tensor_scatter_nd_add(x, &places, x),
+        &|x| tensor_scatter_nd_max(x, x, x), &|x| segment_sum(x, x, 2), &|x| segment_min(x, tensor(3), 5),
+        &|x| x.cumsum(0), &|x| x.cumprod(1), &|x| x.cummax(-1), &|x| x.scan_with(0, x, |a, b| a + b),
+        &|x| x.reduce_with(.., 0, |a, b| a.maximum(b)), &|x| x.reduce_with(0, false, |a, b| a.lt(b)),
+        &|x| x.max_pool([1], [], Padding::Same), &|x| x.avg_pool([i64::MAX], [i64::MAX], Padding::Same),
+        &|x| x.cholesky(), &|x| x.triangular_solve(x, TriangularOptions::default()), &|x| x.bitcast_convert(DType::F32),
+        &|x| rng_bit_generator(x, DType::U8, [i64::MIN], RandomAlgorithm::Philox).1, &|x| x.reduce_precision(90, 90),
+    ];
+    for x in odd_tensors() {
+        operations.iter().for_each(|operation| look(&operation(&x)));
+    }
+}
+
+#[test]
+fn convolutions_with_odd_options() {
+    let numbers = [i64::MIN, -1, 0, 1, 3, i64::MAX];
+    let (line, kernel) = (ones(DType::F32, [1, 4, 1]), ones(DType::F32, [2, 1, 1]));
+    let mut all_options = vec![
+        ConvOptions { groups: usize::MAX, ..ConvOptions::default() },
+        ConvOptions { padding: Padding::Explicit(Vec::new()), ..ConvOptions::default() },
+    ];
+    for number in numbers {
+        let list = || vec![number];
+        all_options.extend([
+            ConvOptions { strides: list(), padding: Padding::Same, ..ConvOptions::default() },
+            ConvOptions { dilation: list(), ..ConvOptions::default() },
+            ConvOptions { dilation: list(), padding: Padding::Same, ..ConvOptions::default() },
+            ConvOptions {
+                input_dilation: list(),
+                padding: Padding::Explicit(vec![(-3, -3)]),
+                ..ConvOptions::default()
+            },
+            ConvOptions { padding: Padding::Explicit(vec![(number, 0)]), ..ConvOptions::default() },
+            ConvOptions { padding: Padding::Explicit(vec![(number, -number.saturating_abs())]), ..Default::default() },
+        ]);
+    }
+    for options in all_options {
+        look(&line.conv(&kernel, &options));
+        look(&line.conv_transpose(&kernel, &options));
+    }
+    for x in odd_tensors() {
+        look(&x.conv(&x, &ConvOptions::default()));
+        look(&x.conv_transpose(&x, &ConvOptions { layout: ConvLayout::ChannelsFirst, ..ConvOptions::default() }));
+    }
+}

@@ -5,19 +5,24 @@
 //!
 //! - [`syntax`] (with `types`, `attribute`): the tree.
 //! - [`access`]: typed access to attributes and constants.
-//! - `import`: the tree to a graph.
+//! - `import`: the tree to a graph. `export`: a graph to the text.
+//! - `compare`: values as a check of a self-checking program wants them.
 //! - `lexer`: text to tokens; `parse`: tokens to the tree.
 
 pub mod access;
 mod attribute;
+mod compare;
 mod error;
+mod export;
 mod import;
 mod lexer;
 mod parse;
 pub mod syntax;
 mod types;
 
+pub use compare::{Distance, Mismatch, compare, compare_within};
 pub use error::{Position, SyntaxError};
+pub use export::{ExportError, counterpart, export};
 pub use parse::parse;
 pub use import::{
     Check, CheckKind, ImportError, ImportOptions, Imported, OpSupport, Place, import_module, import_stablehlo, public_functions,

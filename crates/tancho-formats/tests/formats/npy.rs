@@ -139,7 +139,8 @@ fn damage_is_named_with_its_place() {
 
 #[test]
 fn unsupported_dtypes_are_named() {
-    let supported = "is not supported; the supported ones are f16, bf16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, bool";
+    let supported =
+        "is not supported; the supported ones are f16, bf16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, bool";
     for (descr, name) in [
         ("<V4", "'<V4' (raw bytes)"),
         ("<f16", "'<f16' (extended floats)"),

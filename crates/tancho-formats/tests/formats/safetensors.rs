@@ -66,7 +66,8 @@ fn equal_content_gives_equal_bytes() {
 fn damage_is_named_with_its_place() {
     let bool_header = "{\"b\":{\"dtype\":\"BOOL\",\"shape\":[2],\"data_offsets\":[0,2]}}";
     let half_header = "{\"h\":{\"dtype\":\"F8_E4M3\",\"shape\":[1],\"data_offsets\":[0,1]}}";
-    let supported = "is not supported; the supported ones are f16, bf16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, bool";
+    let supported =
+        "is not supported; the supported ones are f16, bf16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, bool";
     assert_error(decode(&file(half_header, &[0])), &format!("w.safetensors, \"h\": dtype F8_E4M3 {supported}"));
     assert_error(
         decode(&file(bool_header, &[1, 7])),

@@ -135,7 +135,7 @@ fn scans_keep_every_sum() {
 
 #[test]
 fn bodies_of_other_ops_are_graphs() {
-    // The same body, once as elementwise ops and once with a call and a broadcast within.
+    // The same body, once as elementwise ops and once with a call and others within.
     let sums = |body: &str| {
         format!(
             "func @double(%x: f32[]) -> f32[] {{ %0 = add %x, %x : f32[] return %0 }}
@@ -149,7 +149,7 @@ fn bodies_of_other_ops_are_graphs() {
     let expected = vector(&[1.5f32, 2.5, 3.5]);
     let arguments = [vector(&[1.0f32, 2.0, 3.0]), Array::scalar(0.5f32)];
     check_text(&sums("%1 = add %x, %x : f32[]"), &arguments, std::slice::from_ref(&expected));
-    let nested = "%0 = call @double(%x) : f32[] %3 = broadcast_in_dim %0, dims=[] : f32[1]
-                  %1 = reduce_sum %3, axes=[0] : f32[]";
+    let nested = "%0 = call @double(%x) : f32[] %3 = reshape %0 : f32[]
+                  %1 = reduce_sum %3, axes=[] : f32[]";
     check_text(&sums(nested), &arguments, &[expected]);
 }

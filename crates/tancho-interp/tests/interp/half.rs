@@ -77,7 +77,7 @@ fn halves_become_integers_and_each_other() {
         assert!(to(DType::F64).same_bits(&vector(&[1.75, -1.75, 300.0, -0.0, f64::NAN, f64::INFINITY])));
         assert!(to(x.dtype()).same_bits(&x));
     }
-    check_convert(&[f16::from_f32(1.00390625), f16::from_bits(1)], &[bf16::ONE, bf16::from_f32(2f32.powi(-24))]);
+    check_convert(&[f16::from_f32(257.0 / 256.0), f16::from_bits(1)], &[bf16::ONE, bf16::from_f32(2f32.powi(-24))]);
     check_convert(&[bf16::from_f32(1e10), bf16::from_f32(1e-30)], &[f16::INFINITY, f16::ZERO]);
     check_convert(&[true, false], &[f16::ONE, f16::ZERO]);
 }
@@ -86,7 +86,7 @@ fn halves_become_integers_and_each_other() {
 fn ops_compute_in_f32() {
     let [x, _] = halves(&[1.0, 60000.0, 2048.0, -0.0]);
     let [y, _] = halves(&[0.0005, 60000.0, 1.0, 0.0]);
-    let [sum, _] = halves(&[1.0009765625, f32::INFINITY, 2048.0, 0.0]);
+    let [sum, _] = halves(&[1025.0 / 1024.0, f32::INFINITY, 2048.0, 0.0]);
     // 1 + 0.0005 lies above the middle of 1 and its neighbour.
     check(Op::Elementwise(ElementwiseOp::Binary(BinaryOp::Add)), &[x, y], sum);
     for (x, expected) in halves(&[4.0, 2.0]).into_iter().zip(halves(&[2.0, 2f32.sqrt()])) {

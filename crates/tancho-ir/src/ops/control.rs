@@ -178,7 +178,7 @@ fn apply(
     Ok(callee.result_types().map(|result| result.substitute(&replace)).collect())
 }
 
-/// Checks that a graph takes and gives exactly these types.
+/// Checks that a graph takes and gives exactly these types, which are scalars, and that all its values are scalars.
 pub(super) fn check_region(
     graph: &Graph,
     parameters: &[TensorType],
@@ -186,9 +186,8 @@ pub(super) fn check_region(
     constraint: &'static str,
     check: &Check<'_>,
 ) -> Result<(), OpError> {
-    let list = |types: &mut dyn Iterator<Item = &TensorType>| {
-        types.map(TensorType::to_string).collect::<Vec<_>>().join(", ")
-    };
+    let list =
+        |types: &mut dyn Iterator<Item = &TensorType>| types.map(TensorType::to_string).collect::<Vec<_>>().join(", ");
     let fits = graph.parameter_types().eq(parameters) && graph.result_types().eq(results);
     check.that(fits, constraint, || {
         format!(
@@ -199,6 +198,24 @@ pub(super) fn check_region(
             list(&mut parameters.iter()),
             list(&mut results.iter()),
         )
+    })?;
+    match find_array(graph) {
+        Some((op, of)) => {
+            Err(check.error(constraint, format!("@{} is not over scalars alone: {op} gives {of}", graph.name())))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A value of a graph, or of a graph in it, that is no scalar, with the name of its op.
+fn find_array(graph: &Graph) -> Option<(&'static str, TensorType)> {
+    graph.node_ids().find_map(|id| {
+        let node = graph.node(id);
+        let op = node.op()?;
+        let array = node.types().iter().find(|of| of.rank() > 0);
+        array
+            .map(|of| (op.name(), of.clone()))
+            .or_else(|| op.regions().iter().find_map(|(_, region)| find_array(region)))
     })
 }
 

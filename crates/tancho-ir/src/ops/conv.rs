@@ -72,9 +72,7 @@ pub(super) fn infer(
     check.that(lhs.dtype != DType::Bool, "c27", || format!("does not take {lhs}"))?;
     // convolution_c1
     let rank = op.window.len() + 2;
-    for (what, operand_rank) in
-        [("lhs", lhs.rank()), ("rhs", rhs.rank()), ("the result", op.output.rank())]
-    {
+    for (what, operand_rank) in [("lhs", lhs.rank()), ("rhs", rhs.rank()), ("the result", op.output.rank())] {
         check.that(operand_rank == rank, "c1", || {
             format!("{} spatial axes need rank {rank}, but {what} has rank {operand_rank}", op.window.len())
         })?;
@@ -106,9 +104,7 @@ pub(super) fn infer(
     })?;
     // convolution_c14
     let expected = inputs.clone() * groups(op.feature_groups);
-    check.equal(feature, &expected, "c14", || {
-        format!("{lhs} has {feature} features, but {rhs} takes {expected}")
-    })?;
+    check.equal(feature, &expected, "c14", || format!("{lhs} has {feature} features, but {rhs} takes {expected}"))?;
     // convolution_c15, convolution_c16
     check.that(divides(outputs, op.batch_groups), "c15", || {
         format!("{outputs} output features of {rhs} are no multiple of {} batch groups", op.batch_groups)

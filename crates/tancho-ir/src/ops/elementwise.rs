@@ -37,7 +37,10 @@ pub enum ElementwiseOp {
     /// # Numerics
     /// What is beyond the format's range becomes infinite, what is below its least normal number becomes a zero of the same
     /// sign; NaN stays NaN. A format that is wider than the dtype in a part leaves that part as it is.
-    ReducePrecision { exponent_bits: u32, mantissa_bits: u32 },
+    ReducePrecision {
+        exponent_bits: u32,
+        mantissa_bits: u32,
+    },
     /// `min(max(operand, low), high)`, operands in the order low, operand, high.
     ///
     /// (C1), (C2) The bounds are scalars or have the operand's shape. (C3) All have one dtype.

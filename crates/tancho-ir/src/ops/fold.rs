@@ -9,7 +9,8 @@ use crate::{Dims, Graph, TensorType};
 
 /// Folds whose function is a graph.
 ///
-/// A body is a graph over scalars. It captures nothing: what it needs beside its parameters it holds as constants.
+/// A body is a graph all of whose values are scalars. It captures nothing: what it needs beside its parameters it holds as
+/// constants.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FoldOp {
     /// Folds the elements of one or several operands along axes; the axes leave the shape.

@@ -91,10 +91,9 @@ impl IndexOp {
         match self {
             IndexOp::Gather(_) => Some(2),
             IndexOp::TopK { .. } => Some(1),
-            IndexOp::Scatter(_)
-            | IndexOp::DynamicSlice { .. }
-            | IndexOp::DynamicUpdateSlice
-            | IndexOp::Sort { .. } => None,
+            IndexOp::Scatter(_) | IndexOp::DynamicSlice { .. } | IndexOp::DynamicUpdateSlice | IndexOp::Sort { .. } => {
+                None
+            }
         }
     }
 
@@ -103,10 +102,9 @@ impl IndexOp {
         match self {
             IndexOp::Scatter(scatter) => vec![("body", &scatter.body)],
             IndexOp::Sort { axis: _, stable: _, comparator } => vec![("comparator", comparator)],
-            IndexOp::Gather(_)
-            | IndexOp::DynamicSlice { .. }
-            | IndexOp::DynamicUpdateSlice
-            | IndexOp::TopK { .. } => Vec::new(),
+            IndexOp::Gather(_) | IndexOp::DynamicSlice { .. } | IndexOp::DynamicUpdateSlice | IndexOp::TopK { .. } => {
+                Vec::new()
+            }
         }
     }
 }
@@ -335,8 +333,7 @@ fn infer_scatter(op: &ScatterOp, operands: &[TensorType], check: &mut Check<'_>)
         check,
     )?;
     // scatter_c20, scatter_c21
-    let mapped: Vec<usize> =
-        op.scatter_dims_to_operand_dims.iter().chain(&op.input_batching_dims).copied().collect();
+    let mapped: Vec<usize> = op.scatter_dims_to_operand_dims.iter().chain(&op.input_batching_dims).copied().collect();
     check.distinct_axes(&mapped, input.rank(), "c20", "scatter dim")?;
     // scatter_c4
     let window_axes: Vec<usize> = (0..input.rank()).filter(|axis| !removed.contains(axis)).collect();

@@ -35,9 +35,7 @@ pub(super) fn write_attributes<W: fmt::Write>(attributes: &mut Attributes<'_, W>
             list(attributes, "scatter_indices_batching_dims", &op.scatter_indices_batching_dims)?;
             list(attributes, "scatter_dims_to_operand_dims", &op.scatter_dims_to_operand_dims)?;
             attributes.named("index_vector_dim", op.index_vector_dim)?;
-            for (name, flag) in
-                [("indices_are_sorted", op.indices_are_sorted), ("unique_indices", op.unique_indices)]
-            {
+            for (name, flag) in [("indices_are_sorted", op.indices_are_sorted), ("unique_indices", op.unique_indices)] {
                 if flag {
                     attributes.named(name, true)?;
                 }

@@ -14,12 +14,9 @@ pub(super) const NAMES: [&str; 2] = ["cholesky", "triangular_solve"];
 pub(super) fn write_attributes<W: fmt::Write>(attributes: &mut Attributes<'_, W>, op: &LinalgOp) -> fmt::Result {
     let flags = match *op {
         LinalgOp::Cholesky { lower } => [("left_side", false), ("lower", lower), ("", false), ("", false)],
-        LinalgOp::TriangularSolve { left_side, lower, unit_diagonal, transpose } => [
-            ("left_side", left_side),
-            ("lower", lower),
-            ("unit_diagonal", unit_diagonal),
-            ("transpose", transpose),
-        ],
+        LinalgOp::TriangularSolve { left_side, lower, unit_diagonal, transpose } => {
+            [("left_side", left_side), ("lower", lower), ("unit_diagonal", unit_diagonal), ("transpose", transpose)]
+        }
     };
     flags.iter().filter(|(_, set)| *set).try_for_each(|(name, _)| attributes.named(name, true))
 }

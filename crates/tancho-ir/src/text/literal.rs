@@ -10,7 +10,7 @@
 
 use std::fmt::Write as _;
 
-use tancho_tensor::{Array, Buffer, DType, bf16, f16};
+use tancho_tensor::{Array, Buffer, DType, bf16, f16, round_to_odd};
 
 use super::cursor::{Cursor, Failure, MAX_NESTING, shortened};
 use super::lexer::{Kind, Token};
@@ -264,6 +264,40 @@ fn read_bytes(bytes: &mut Vec<u8>, digits: &str, expected: usize) -> Result<(), 
     Ok(())
 }
 
+/// A float of a dtype as decimal text.
+trait Decimal: Sized {
+    fn from_decimal(text: &str) -> Option<Self>;
+}
+
+impl Decimal for f32 {
+    fn from_decimal(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Decimal for f64 {
+    fn from_decimal(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+// Rounding to odd on the way keeps what the last rounding needs to know.
+impl Decimal for f16 {
+    fn from_decimal(text: &str) -> Option<Self> {
+        text.parse().ok().map(|value: f64| f16::from_f32(round_to_odd(value)))
+    }
+}
+
+impl Decimal for bf16 {
+    fn from_decimal(text: &str) -> Option<Self> {
+        text.parse().ok().map(|value: f64| bf16::from_f32(round_to_odd(value)))
+    }
+}
+
+fn parse_float<T: Decimal>(text: &str) -> Option<T> {
+    T::from_decimal(text)
+}
+
 fn push_element(bytes: &mut Vec<u8>, dtype: DType, element: &Element<'_>) -> Result<(), Failure> {
     let sign = if element.negative { "-" } else { "" };
     let text = format!("{sign}{}", element.token.text);
@@ -278,7 +312,7 @@ fn push_element(bytes: &mut Vec<u8>, dtype: DType, element: &Element<'_>) -> Res
             bytes.extend(match text.strip_prefix("0x") {
                 Some(digits) => <$bits>::from_str_radix(digits, 16).map_err(|_| fail())?.to_le_bytes(),
                 None => {
-                    let value = text.parse::<$t>().map_err(|_| fail())?;
+                    let value: $t = parse_float(&text).ok_or_else(fail)?;
                     // A number that is too large does not become infinite in silence.
                     if value.is_infinite() && element.token.text != "inf" {
                         return Err(fail());

@@ -72,8 +72,8 @@ const BODIES: [&str; 4] = [
     "func @double(%x: f32[]) -> f32[] { %0 = add %x, %x : f32[] return %0 }
      func @nested(%sum: f32[], %x: f32[]) -> f32[] {
        %0 = call @double(%x) : f32[]
-       %1 = broadcast_in_dim %0, dims=[] : f32[3]
-       %2 = reduce_sum %1, axes=[0] : f32[]
+       %1 = reshape %0 : f32[]
+       %2 = reduce_sum %1, axes=[] : f32[]
        %3 = subtract %2, %sum : f32[]
        return %3
      }",
@@ -293,6 +293,15 @@ pub(super) fn add_invalid(samples: &mut Vec<Invalid>, op: &FoldOp) {
             add(reduce(&[0, 0]), &["f32[3]", "f32[]"], "c5", "reduce: axis 0 is named twice");
             let message = "reduce: @add is (f32[], f32[]) -> (f32[]), not (i32[], i32[]) -> (i32[])";
             add(reduce(&[0]), &["i32[3]", "i32[]"], "c6", message);
+            let array = graph(
+                "func @array(%x: f32[], %y: f32[]) -> f32[] {
+                   %0 = broadcast_in_dim %x, dims=[] : f32[3]
+                   return %y
+                 }",
+            );
+            let message = "reduce: @array is not over scalars alone: broadcast_in_dim gives f32[3]";
+            let op = FoldOp::Reduce { axes: vec![0], body: array };
+            add(op, &["f32[3]", "f32[]"], "c6", message);
         }
         FoldOp::ReduceWindow { .. } => {
             let fold = |window: &[WindowAxis]| FoldOp::ReduceWindow { window: window.to_vec(), body: sum() };

@@ -155,39 +155,70 @@ pub(super) fn read_scalar(lowering: &mut Lowering<'_>, builder: &mut ProcedureBu
     read(lowering, builder, value).load(builder, origin)
 }
 
-/// Runs code for the rows of the call, which are the places of an array of sizes `[outer, inner]` in row-major order, cut
-/// into runs of neighbours along the inner axis, of at most `longest` where that is given: the code gets the outer index,
-/// the run's first inner index, and its length.
-pub(in crate::lower) fn for_each_run(
-    builder: &mut ProcedureBuilder,
-    inner: &Dim,
-    longest: Option<i64>,
-    code: impl FnOnce(&mut ProcedureBuilder, Variable, Variable, Variable),
-) {
-    if *inner == Dim::ONE {
-        return builder.for_each_row(|builder, row| {
-            let (zero, one) = (builder.integer(0), builder.integer(1));
-            code(builder, row, zero, one);
-        });
+/// Neighbours along an inner axis that are walked at once, so that memory is read in the order in which it lies.
+///
+/// Rows are *blocks* of neighbours: the tiles that threads take are never narrower than that.
+pub(in crate::lower) struct Runs {
+    inner: Dim,
+    blocks: Dim,
+    longest: i64,
+}
+
+/// The neighbours of a block.
+const BLOCK: i64 = 256;
+
+impl Runs {
+    /// Along an axis of a size; a run has at most `longest` neighbours, or about as many.
+    pub fn new(inner: &Dim, longest: i64) -> Self {
+        let blocks = inner.ceil_div(&Dim::known(BLOCK)).expect("a positive divisor");
+        Runs { inner: inner.clone(), blocks, longest: (longest / BLOCK).max(1) }
     }
-    let inner = builder.size(inner);
-    let at = builder.variable(Variable::ROW_BEGIN);
-    builder.while_loop(
-        |builder| builder.compare(Comparison::Lt, at, Variable::ROW_END),
-        |builder| {
-            let (outer, first) = builder.divide(at, inner);
-            let to_end = builder.subtract(inner, first);
-            let rows = builder.subtract(Variable::ROW_END, at);
-            let mut count = builder.minimum(to_end, rows);
-            if let Some(longest) = longest {
-                let longest = builder.integer(longest);
-                count = builder.minimum(count, longest);
-            }
-            code(builder, outer, first, count);
-            let next = builder.add(at, count);
-            builder.assign(at, next);
-        },
-    );
+
+    /// The number of rows.
+    pub fn rows(&self, outer: Dim) -> Dim {
+        outer * self.blocks.clone()
+    }
+
+    /// About the instructions of a row, where one neighbour has `work`.
+    pub fn work(&self, work: Dim) -> Dim {
+        work * self.inner.minimum(&Dim::known(BLOCK))
+    }
+
+    /// Runs code for each run of the call's rows: it gets the outer index, the run's first inner index, and its length.
+    pub fn for_each(
+        &self,
+        builder: &mut ProcedureBuilder,
+        code: impl FnOnce(&mut ProcedureBuilder, Variable, Variable, Variable),
+    ) {
+        let inner = builder.size(&self.inner);
+        if self.blocks == Dim::ONE {
+            return builder.for_each_row(|builder, row| {
+                let zero = builder.integer(0);
+                code(builder, row, zero, inner);
+            });
+        }
+        let blocks = builder.size(&self.blocks);
+        let at = builder.variable(Variable::ROW_BEGIN);
+        builder.while_loop(
+            |builder| builder.compare(Comparison::Lt, at, Variable::ROW_END),
+            |builder| {
+                let (outer, block) = builder.divide(at, blocks);
+                let to_end = builder.subtract(blocks, block);
+                let rows = builder.subtract(Variable::ROW_END, at);
+                let longest = builder.integer(self.longest);
+                let taken = builder.minimum(to_end, rows);
+                let taken = builder.minimum(taken, longest);
+                let width = builder.integer(BLOCK);
+                let first = builder.multiply(block, width);
+                let rest = builder.subtract(inner, first);
+                let count = builder.multiply(taken, width);
+                let count = builder.minimum(count, rest);
+                code(builder, outer, first, count);
+                let next = builder.add(at, taken);
+                builder.assign(at, next);
+            },
+        );
+    }
 }
 
 /// Runs code for each index of nested loops, in row-major order, with the position of the element: `start`, and for each
@@ -228,12 +259,7 @@ pub(super) fn repeat_along(
 }
 
 /// The sum of indices times strides, and a start.
-pub(super) fn offset(
-    builder: &mut ProcedureBuilder,
-    start: Variable,
-    index: &[Variable],
-    strides: &[Dim],
-) -> Variable {
+pub(super) fn offset(builder: &mut ProcedureBuilder, start: Variable, index: &[Variable], strides: &[Dim]) -> Variable {
     let mut position = start;
     for (&index, stride) in index.iter().zip(strides) {
         let stride = builder.size(stride);

@@ -5,7 +5,7 @@
 
 use tancho_ir::{Dim, Graph, NodeId};
 
-use super::common::{Fold, LONGEST_RUN, for_each_run, offset, walk};
+use super::common::{Fold, LONGEST_RUN, Runs, offset, walk};
 use crate::fuse::Lowering;
 use crate::procedure::{ProcedureBuilder, Variable};
 use crate::program::{BufferId, Launch};
@@ -59,31 +59,39 @@ pub(super) fn lower(
         let index = builder.split_position(outer, &sizes);
         offset(builder, first, &index, &strides)
     };
-    match &run {
-        None => builder.for_each_row(|builder, row| {
-            let zero = builder.integer(0);
-            let start = origin(builder, row, zero);
-            let accumulators = fold.accumulators(builder);
-            walk(builder, &loops, start, |builder, position| {
-                let elements = fold.load_inputs(builder, position);
-                fold.step_in_place(builder, &accumulators, &elements);
-            });
-            fold.store_results(builder, row, &accumulators);
-        }),
-        Some(run) => for_each_run(&mut builder, run, Some(LONGEST_RUN), |builder, outer, first, count| {
-            let start = origin(builder, outer, first);
-            let run = builder.size(run);
-            let result = builder.multiply_add(outer, run, first);
-            fold.fill_results(builder, result, count);
-            walk(builder, &loops, start, |builder, position| {
-                fold.step_results(builder, result, count, |builder, fold, distance| {
-                    let from = builder.add(distance, position);
-                    fold.load_inputs(builder, from)
-                });
-            });
-        }),
-    }
     let steps = Dim::product(loops.iter().map(|(count, _)| count));
     let work = (steps + Dim::ONE) * fold.work();
-    Launch::Procedure(builder.finish(node.types()[0].elements(), work, Vec::new()))
+    let outer = Dim::product(&sizes);
+    let (rows, work) = match &run {
+        None => {
+            builder.for_each_row(|builder, row| {
+                let zero = builder.integer(0);
+                let start = origin(builder, row, zero);
+                let accumulators = fold.accumulators(builder);
+                walk(builder, &loops, start, |builder, position| {
+                    let elements = fold.load_inputs(builder, position);
+                    fold.step_in_place(builder, &accumulators, &elements);
+                });
+                fold.store_results(builder, row, &accumulators);
+            });
+            (outer, work)
+        }
+        Some(run) => {
+            let runs = Runs::new(run, LONGEST_RUN);
+            runs.for_each(&mut builder, |builder, outer, first, count| {
+                let start = origin(builder, outer, first);
+                let run = builder.size(run);
+                let result = builder.multiply_add(outer, run, first);
+                fold.fill_results(builder, result, count);
+                walk(builder, &loops, start, |builder, position| {
+                    fold.step_results(builder, result, count, |builder, fold, distance| {
+                        let from = builder.add(distance, position);
+                        fold.load_inputs(builder, from)
+                    });
+                });
+            });
+            (runs.rows(outer), runs.work(work))
+        }
+    };
+    Launch::Procedure(builder.finish(rows, work, Vec::new()))
 }

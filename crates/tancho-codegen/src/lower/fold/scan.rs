@@ -6,7 +6,7 @@
 use tancho_ir::ops::Comparison;
 use tancho_ir::{Dim, Graph, NodeId};
 
-use super::common::{Fold, LONGEST_RUN, for_each_run, repeat_along};
+use super::common::{Fold, LONGEST_RUN, Runs, repeat_along};
 use crate::fuse::Lowering;
 use crate::procedure::{ProcedureBuilder, Variable};
 use crate::program::{BufferId, Launch};
@@ -23,24 +23,35 @@ pub(super) fn lower(
     let mut builder = ProcedureBuilder::new("scan");
     let fold = Fold::new(lowering, &mut builder, id, body, &[result]);
     let (size, run) = (&dims[axis], Dim::product(&dims[axis + 1..]));
-    let lanes = Dim::product(&dims[..axis]) * run.clone();
+    let outer = Dim::product(&dims[..axis]);
     // The distance from one element of a lane to the next, and the place of the first in the order of the scan.
     let step = if reverse { -run.clone() } else { run.clone() };
     let begin = if reverse { (size.clone() - Dim::ONE) * run.clone() } else { Dim::ZERO };
-    for_each_run(&mut builder, &run, Some(LONGEST_RUN), |builder, outer, first, count| {
+    let start = |builder: &mut ProcedureBuilder, outer: Variable, first: Variable| {
         let volume = builder.size(&(size.clone() * run.clone()));
         let start = builder.multiply_add(outer, volume, first);
         let begin = builder.size(&begin);
-        let start = builder.add(start, begin);
-        let size = builder.size(size);
-        let step = builder.size(&step);
-        match run == Dim::ONE {
-            true => scan_lane(builder, &fold, start, size, step),
-            false => scan_lanes(builder, &fold, start, size, step, count),
-        }
-    });
-    let work = dims[axis].clone() * fold.work();
-    Launch::Procedure(builder.finish(lanes, work, Vec::new()))
+        builder.add(start, begin)
+    };
+    let work = size.clone() * fold.work();
+    let (rows, work) = if run == Dim::ONE {
+        builder.for_each_row(|builder, row| {
+            let zero = builder.integer(0);
+            let start = start(builder, row, zero);
+            let (size, step) = (builder.size(size), builder.size(&step));
+            scan_lane(builder, &fold, start, size, step);
+        });
+        (outer, work)
+    } else {
+        let runs = Runs::new(&run, LONGEST_RUN);
+        runs.for_each(&mut builder, |builder, outer, first, count| {
+            let start = start(builder, outer, first);
+            let (size, step) = (builder.size(size), builder.size(&step));
+            scan_lanes(builder, &fold, start, size, step, count);
+        });
+        (runs.rows(outer), runs.work(work))
+    };
+    Launch::Procedure(builder.finish(rows, work, Vec::new()))
 }
 
 fn scan_lane(builder: &mut ProcedureBuilder, fold: &Fold<'_>, start: Variable, size: Variable, step: Variable) {

@@ -6,7 +6,7 @@
 use tancho_ir::ops::{Comparison, WindowAxis};
 use tancho_ir::{Dim, Graph, NodeId};
 
-use super::common::{Tensor, call, for_each_run, offset, read, read_scalar, strides, walk, work, write};
+use super::common::{Runs, Tensor, call, offset, read, read_scalar, strides, walk, work, write};
 use super::window::{Axis, Covered, axes_of};
 use crate::fuse::Lowering;
 use crate::procedure::region::held_as;
@@ -44,7 +44,8 @@ pub(super) fn lower(
     let moved: Vec<Axis> =
         axes.into_iter().enumerate().filter(|(axis, _)| walked.contains(axis)).map(|(_, axis)| axis).collect();
     let scattering = Scattering { operand, source, result, select, scatter };
-    for_each_run(&mut builder, &run, Some(LONGEST_RUN), |builder, row, first, count| {
+    let runs = Runs::new(&run, LONGEST_RUN);
+    runs.for_each(&mut builder, |builder, row, first, count| {
         let index = builder.split_position(row, &outer);
         let origin = offset(builder, first, &index, &pick(&operand_strides, &fixed));
         let source_origin = offset(builder, first, &index, &pick(&source_strides, &fixed));
@@ -63,7 +64,7 @@ pub(super) fn lower(
     let elements = Dim::product(walked.iter().map(|&axis| &dims[axis]));
     let steps = Dim::product(walked.iter().flat_map(|&axis| [&places[axis], &window[axis].size]));
     let work = elements + steps * (work(select, 1) + work(scatter, 1));
-    Launch::Procedure(builder.finish(Dim::product(&outer) * run, work, Vec::new()))
+    Launch::Procedure(builder.finish(runs.rows(Dim::product(&outer)), runs.work(work), Vec::new()))
 }
 
 /// Runs code for each place of the source, with its position and its index.

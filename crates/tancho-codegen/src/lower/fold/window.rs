@@ -11,7 +11,7 @@ use tancho_ir::ops::{BinaryOp, Comparison, ElementwiseOp, WindowAxis};
 use tancho_ir::{Dim, Graph, NodeId, Op, Value};
 use tancho_tensor::DType;
 
-use super::common::{Code, Fold, LONGEST_RUN, for_each_run, repeat_along, strides};
+use super::common::{Code, Fold, LONGEST_RUN, Runs, repeat_along, strides};
 use crate::fuse::Lowering;
 use crate::lower::element_bits;
 use crate::procedure::{ProcedureBuilder, Variable};
@@ -53,9 +53,16 @@ pub(super) fn lower(
             builder.repeat(count, |builder, _| code(builder));
         }
     };
-    if run == Dim::ONE && moving > 0 {
-        let (outer_places, last) = (&places[..moving - 1], &places[moving - 1]);
-        for_each_run(&mut builder, last, None, |builder, outer, first, count| {
+    let steps = Dim::product(window.iter().map(|axis| &axis.size));
+    let work = (steps + Dim::ONE) * fold.work();
+    let is_single = run == Dim::ONE && moving > 0;
+    let (outer, inner) =
+        if is_single { (&places[..moving - 1], &places[moving - 1]) } else { (&places[..moving], &run) };
+    let runs = Runs::new(inner, LONGEST_RUN);
+    let rows = runs.rows(Dim::product(outer));
+    if is_single {
+        let (outer_places, last) = (outer, inner);
+        runs.for_each(&mut builder, |builder, outer, first, count| {
             let mut index = builder.split_position(outer, outer_places);
             let size = builder.size(last);
             let row = builder.multiply(outer, size);
@@ -81,8 +88,9 @@ pub(super) fn lower(
             });
         });
     } else {
-        for_each_run(&mut builder, &run, Some(LONGEST_RUN), |builder, outer, first, count| {
-            let index = builder.split_position(outer, &places[..moving]);
+        let outer_places = outer;
+        runs.for_each(&mut builder, |builder, outer, first, count| {
+            let index = builder.split_position(outer, outer_places);
             let size = builder.size(&run);
             let result = builder.multiply_add(outer, size, first);
             fold.fill_results(builder, result, count);
@@ -102,9 +110,7 @@ pub(super) fn lower(
             });
         });
     }
-    let steps = Dim::product(window.iter().map(|axis| &axis.size));
-    let work = (steps + Dim::ONE) * fold.work();
-    Launch::Procedure(builder.finish(node.types()[0].elements(), work, Vec::new()))
+    Launch::Procedure(builder.finish(rows, runs.work(work), Vec::new()))
 }
 
 /// What a window covers.
@@ -129,14 +135,7 @@ impl Covered<'_> {
         self.nest(builder, axes, index, start, Box::new(code));
     }
 
-    fn nest(
-        &self,
-        builder: &mut ProcedureBuilder,
-        axes: &[Axis],
-        index: &[Variable],
-        start: Variable,
-        code: Code<'_>,
-    ) {
+    fn nest(&self, builder: &mut ProcedureBuilder, axes: &[Axis], index: &[Variable], start: Variable, code: Code<'_>) {
         let Some((axis, rest)) = axes.split_first() else { return code(builder, start) };
         let (place, index) = (index[0], &index[1..]);
         let Axis { window, size, stride } = axis;

@@ -110,13 +110,7 @@ fn run_of(op: &GatherOp, operand: &TensorType, result: &TensorType) -> (Dim, usi
 }
 
 /// The first `walked` axes of the result.
-fn axes_of(
-    op: &GatherOp,
-    operand: &TensorType,
-    indices: &TensorType,
-    result: &TensorType,
-    walked: usize,
-) -> Vec<Axis> {
+fn axes_of(op: &GatherOp, operand: &TensorType, indices: &TensorType, result: &TensorType, walked: usize) -> Vec<Axis> {
     let strides = strides_of(&operand.dims);
     let result_strides = strides_of(&result.dims);
     let indices_strides = strides_of(&indices.dims);
@@ -178,7 +172,7 @@ impl Starts<'_> {
         }
         let mut inside = None;
         let zero = builder.integer(0);
-        for axis in 0..self.operand.rank() {
+        for (axis, step) in strides.iter().enumerate() {
             let mut start = zero;
             if let Some(place) = self.op.start_index_map.iter().position(|&mapped| mapped == axis) {
                 let place = builder.integer(place as i64);
@@ -189,7 +183,7 @@ impl Starts<'_> {
                 };
                 let loaded = builder.load(self.vectors, at);
                 start = clamp_start(builder, loaded, &self.operand.dims[axis], &self.op.slice_sizes[axis]);
-                source = advance(builder, source, start, &strides[axis]);
+                source = advance(builder, source, start, step);
             }
             if unsure.contains(&axis) {
                 let size = builder.size(&self.operand.dims[axis]);

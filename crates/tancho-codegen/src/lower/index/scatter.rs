@@ -19,8 +19,12 @@ use crate::procedure::region::{decode, encode, inline};
 use crate::procedure::{Place, ProcedureBuilder, Variable};
 use crate::program::{BufferId, Launch};
 
-/// The elements of a block of the last free axes.
-const BLOCK: i64 = 64;
+/// The elements of a block of the last free axes: so many that threads read and write long pieces.
+const BLOCK: i64 = 128;
+
+/// The elements of a block that are folded in one run of a loop, and the most nodes of a body for which that is so.
+const TOGETHER: i64 = 8;
+const SHORT_BODY: usize = 8;
 
 /// What an axis of the updates is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,19 +173,32 @@ impl Scatter<'_> {
         let row_axes: Vec<usize> = (0..self.walked).filter(|&axis| self.is_row_axis(axis)).collect();
         let mut sizes: Vec<Dim> = row_axes.iter().map(|&axis| self.update.dims[axis].clone()).collect();
         sizes.push(self.block.ceil_div(&Dim::known(BLOCK)).expect("a block is not empty"));
+        let mut places = vec![None; self.walked];
+        if row_axes.is_empty() {
+            // The call's blocks are neighbours: all of them for each index vector.
+            let part = self.part(builder, Variable::ROW_BEGIN, Variable::ROW_END);
+            self.walk(builder, 0, Point { places, starts: None, part });
+            return Dim::product(&sizes);
+        }
         builder.for_each_row(|builder, row| {
             let index = builder.split_position(row, &sizes);
-            let mut places = vec![None; self.walked];
             for (&axis, &place) in row_axes.iter().zip(&index) {
                 places[axis] = Some(place);
             }
-            let (block, whole) = (builder.integer(BLOCK), builder.size(&self.block));
-            let begin = builder.multiply(index[row_axes.len()], block);
-            let end = builder.add(begin, block);
-            let end = builder.minimum(end, whole);
-            self.walk(builder, 0, Point { places, starts: None, part: (begin, end) });
+            let (number, one) = (index[row_axes.len()], builder.integer(1));
+            let next = builder.add(number, one);
+            let part = self.part(builder, number, next);
+            self.walk(builder, 0, Point { places, starts: None, part });
         });
         Dim::product(&sizes)
+    }
+
+    /// The elements of the last free axes in a range of blocks.
+    fn part(&self, builder: &mut ProcedureBuilder, first: Variable, end: Variable) -> (Variable, Variable) {
+        let (block, whole) = (builder.integer(BLOCK), builder.size(&self.block));
+        let begin = builder.multiply(first, block);
+        let end = builder.multiply(end, block);
+        (begin, builder.minimum(end, whole))
     }
 
     /// Walks the axes of the updates from one on.
@@ -318,7 +335,24 @@ impl Scatter<'_> {
             let length = builder.subtract(end, begin);
             return self.replace(builder, to, from, length);
         }
-        builder.for_each(begin, end, |builder, place| {
+        // Several elements at a time, where the body is short, and those that are left.
+        let together = builder.integer(TOGETHER);
+        let mut rest = begin;
+        if self.op.body.node_count() <= SHORT_BODY {
+            let length = builder.subtract(end, begin);
+            let (groups, _) = builder.divide(length, together);
+            builder.repeat(groups, |builder, group| {
+                let place = builder.multiply_add(group, together, begin);
+                let (to, from) = (builder.add(to, place), builder.add(from, place));
+                for element in 0..TOGETHER {
+                    let element = builder.integer(element);
+                    let (to, from) = (builder.add(to, element), builder.add(from, element));
+                    self.fold_element(builder, to, from);
+                }
+            });
+            rest = builder.multiply_add(groups, together, begin);
+        }
+        builder.for_each(rest, end, |builder, place| {
             let (to, from) = (builder.add(to, place), builder.add(from, place));
             self.fold_element(builder, to, from);
         });

@@ -89,14 +89,7 @@ fn key_dtype(dtype: DType) -> DType {
         DType::F16 | DType::BF16 | DType::F32 => DType::I32,
         DType::F64 => DType::I64,
         DType::Bool => DType::U8,
-        DType::I8
-        | DType::I16
-        | DType::I32
-        | DType::I64
-        | DType::U8
-        | DType::U16
-        | DType::U32
-        | DType::U64 => dtype,
+        DType::I8 | DType::I16 | DType::I32 | DType::I64 | DType::U8 | DType::U16 | DType::U32 | DType::U64 => dtype,
     }
 }
 

@@ -11,7 +11,7 @@ use tancho_ir::{Dim, NodeId};
 
 use super::{Matrices, divide, multiply_subtract, negate};
 use crate::fuse::Lowering;
-use crate::lower::fold::for_each_run;
+use crate::lower::fold::Runs;
 use crate::procedure::{ProcedureBuilder, Variable};
 use crate::program::{BufferId, Launch};
 
@@ -54,13 +54,16 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, id: NodeId, triangle: Triangle,
         System { matrices, right, solution, n: size, origin, row_stride, column_stride, unit_diagonal, is_forward }
     };
     let in_runs = triangle.left_side && columns.as_known().is_none_or(|columns| columns >= SHORTEST_RUN);
-    if in_runs {
-        for_each_run(&mut builder, systems, Some(LONGEST_RUN), |builder, matrix, first, count| {
+    let work = n.clone() * (n.clone() + Dim::known(8));
+    let (rows, work) = if in_runs {
+        let runs = Runs::new(systems, LONGEST_RUN);
+        runs.for_each(&mut builder, |builder, matrix, first, count| {
             let system = setup(builder, matrix);
             let (size, stride) = (builder.size(&(n.clone() * columns.clone())), builder.size(columns));
             let start = builder.multiply_add(matrix, size, first);
             system.solve_run(builder, start, stride, count);
         });
+        (runs.rows(batch), runs.work(work))
     } else {
         builder.for_each_row(|builder, row| {
             let systems = builder.size(systems);
@@ -73,13 +76,13 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, id: NodeId, triangle: Triangle,
             let distance = if triangle.left_side { one } else { system.n };
             let start = builder.multiply_add(number, distance, start);
             match is_transposed {
-                true => system.solve_forward_updates(builder, start, stride),
+                true => system.solve_by_updates(builder, start, stride),
                 false => system.solve_chains(builder, start, stride),
             }
         });
-    }
-    let work = n.clone() * (n.clone() + Dim::known(8));
-    Launch::Procedure(builder.finish(batch * systems.clone(), work, Vec::new()))
+        (batch * systems.clone(), work)
+    };
+    Launch::Procedure(builder.finish(rows, work, Vec::new()))
 }
 
 /// A matrix, and in which order its rows give the unknowns.
@@ -180,7 +183,7 @@ impl System {
     }
 
     /// One system, all chains side by side: each unknown, once found, goes into all sums that need it.
-    fn solve_forward_updates(&self, builder: &mut ProcedureBuilder, start: Variable, stride: Variable) {
+    fn solve_by_updates(&self, builder: &mut ProcedureBuilder, start: Variable, stride: Variable) {
         builder.repeat(self.n, |builder, row| {
             let at = builder.multiply_add(row, stride, start);
             let element = builder.load(self.right.place, at);

@@ -10,7 +10,7 @@
 //! A scope maps the value numbers of one function to values. A function that is imported in the place of its call has a scope
 //! of its own, but no level.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -31,6 +31,9 @@ pub(super) const DEPTH_LIMIT: u32 = 64;
 /// The operations that may be made: this many, and so many for each of the module.
 const BASE_OPERATIONS: usize = 100_000;
 const OPERATIONS_FOR_EACH: usize = 64;
+
+/// Sizes whose expressions are longer than this, as text, are refused: they could double with every op.
+const SIZE_LENGTH_LIMIT: usize = 2000;
 
 /// Constants of more elements are passed to a region as operands.
 const COPIED_ELEMENTS: usize = 64;
@@ -78,7 +81,7 @@ pub(super) struct Level {
     pub captured: Vec<Value>,
     inner: HashMap<Value, Value>,
     pub checks: Vec<PendingCheck>,
-    /// What must happen, in order, even if nothing uses its results.
+    /// What must happen even if nothing uses its results, in order and thereby sorted.
     effects: Vec<NodeId>,
 }
 
@@ -108,6 +111,10 @@ pub(super) struct Importer<'m> {
     depth: u32,
     operations_left: usize,
     files: HashMap<&'m str, Arc<str>>,
+    /// The names that graphs have, those of the functions among them.
+    names: HashSet<String>,
+    /// The bodies of folds by their text, so that equal ones are one.
+    pub bodies: HashMap<String, Arc<Graph>>,
 }
 
 impl<'m> Importer<'m> {
@@ -128,6 +135,8 @@ impl<'m> Importer<'m> {
             depth: 0,
             operations_left: operations.saturating_mul(OPERATIONS_FOR_EACH).saturating_add(BASE_OPERATIONS),
             files: HashMap::new(),
+            names: module.functions.iter().map(|function| function.name.clone()).collect(),
+            bodies: HashMap::new(),
         }
     }
 
@@ -152,6 +161,15 @@ impl<'m> Importer<'m> {
         let (file, line, column) = self.module.origin(location).file?;
         let file = self.files.entry(file).or_insert_with(|| file.into()).clone();
         Some(Span { location: Some(tancho_ir::Location { file, line, column }), scope: None })
+    }
+
+    /// A name that no other graph has: this one, or with a number behind it.
+    pub(super) fn unique_name(&mut self, name: &str) -> String {
+        let numbered = (1..).map(|number| format!("{name}.{number}"));
+        let mut names = std::iter::once(name.to_owned()).chain(numbered);
+        let free = names.find(|name| !self.names.contains(name)).unwrap_or_default();
+        self.names.insert(free.clone());
+        free
     }
 
     // Levels and scopes.
@@ -329,9 +347,10 @@ impl<'m> Importer<'m> {
     pub(super) fn capture_symbols(&mut self, site: &Site<'_>, symbols: &[Symbol]) -> Imports<()> {
         for symbol in symbols {
             let binds = |level: &Level| {
-                level.graph.parameters().find(|&value| {
-                    level.graph.type_of(value).dims.iter().any(|dim| dim.as_symbol() == Some(symbol))
-                })
+                level
+                    .graph
+                    .parameters()
+                    .find(|&value| level.graph.type_of(value).dims.iter().any(|dim| dim.as_symbol() == Some(symbol)))
             };
             let home = (0..self.levels.len()).rev().find_map(|level| Some((level, binds(&self.levels[level])?)));
             let Some((home, mut value)) = home else {
@@ -427,7 +446,13 @@ impl<'m> Importer<'m> {
         }
         self.operations_left -= 1;
         let graph = &mut self.level_mut().graph;
-        graph.add(op, operands, site.span.clone()).map_err(|error| self.refused(site, error))
+        let node = graph.add(op, operands, site.span.clone()).map_err(|error| self.refused(site, error))?;
+        let dims = self.level().graph.node(node).types().iter().flat_map(|of| &of.dims);
+        let is_long = |dim: &Dim| dim.as_known().is_none() && dim.to_string().len() > SIZE_LENGTH_LIMIT;
+        if dims.into_iter().any(is_long) {
+            return Err(self.unsupported(site, "a size that is this long an expression"));
+        }
+        Ok(node)
     }
 
     /// Orders a node behind the effects that came before it.
@@ -447,7 +472,7 @@ impl Level {
         order.reverse();
         for id in order {
             let is_op = self.graph.node(id).op().is_some();
-            if is_op && !self.graph.is_used(id) && !self.effects.contains(&id) {
+            if is_op && !self.graph.is_used(id) && self.effects.binary_search(&id).is_err() {
                 self.graph.remove(id);
             }
         }

@@ -24,7 +24,8 @@ impl<'m> Importer<'m> {
     pub(super) fn broadcast_select(&mut self, site: &Site<'m>) -> Imports<Vec<Binding>> {
         let operands: [Value; 3] = self.operands_of(site)?;
         let operands = self.broadcast_together(site, &operands, None)?;
-        let [predicate, on_true, on_false] = operands.try_into().map_err(|_| self.malformed(site, "expected 3 operands"))?;
+        let [predicate, on_true, on_false] =
+            operands.try_into().map_err(|_| self.malformed(site, "expected 3 operands"))?;
         let value = self.choose(site, predicate, on_true, on_false)?;
         self.one(value)
     }

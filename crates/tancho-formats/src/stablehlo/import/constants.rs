@@ -29,12 +29,14 @@ impl<'m> Importer<'m> {
             return Err(self.malformed(site, format_args!("a constant of type {}", dense.ty)));
         };
         match &dense.elements {
-            Elements::Splat(element) => {
+            Elements::Splat(element) if count > 1 => {
                 let scalar = self.array(site, stated.dtype, Shape::scalar(), element)?;
                 let scalar = self.emit(site, ShapeOp::Constant(scalar), &[])?;
                 self.broadcast(site, scalar, &dims, Vec::new())
             }
-            Elements::Bytes(bytes) => {
+            Elements::Splat(bytes) | Elements::Bytes(bytes) => {
+                // There is no element where the type has none, whatever the text says.
+                let bytes = if count == 0 { &[] } else { &**bytes };
                 let shape: Option<Shape> = dims.iter().map(|dim| usize::try_from(dim.as_known()?).ok()).collect();
                 let shape = shape.filter(|shape| shape.elements() == Some(count));
                 let shape =

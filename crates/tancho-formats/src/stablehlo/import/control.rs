@@ -21,7 +21,8 @@ impl<'m> Importer<'m> {
         self.add_region(site, &mut regions, 1, &state, Self::values_of)?;
         operands.extend(&regions.captured);
         let has_effects = regions.has_effects;
-        let [condition, body] = regions.finish(self).try_into().map_err(|_| self.malformed(site, "expected 2 regions"))?;
+        let [condition, body] =
+            regions.finish(self).try_into().map_err(|_| self.malformed(site, "expected 2 regions"))?;
         let node = self.emit_node(site, ControlOp::While { condition, body }.into(), &operands)?;
         if has_effects {
             self.order_effect(node);

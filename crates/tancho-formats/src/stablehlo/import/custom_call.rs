@@ -36,6 +36,8 @@ impl<'m> Importer<'m> {
             "stablehlo.dynamic_reduce_window" => self.dynamic_reduce_window_call(site),
             "stablehlo.dynamic_rng_bit_generator" => self.dynamic_rng_bit_generator(site),
             "stablehlo.dynamic_top_k" => self.dynamic_top_k(site),
+            "lapack_spotrf_ffi" | "lapack_dpotrf_ffi" => self.lapack_cholesky(site),
+            "lapack_strsm_ffi" | "lapack_dtrsm_ffi" => self.lapack_triangular_solve(site),
             _ if PASS_THROUGH.contains(&target) && site.op.results.len() <= site.op.operands.len() => {
                 let mut bindings = self.pass_through(site)?;
                 bindings.truncate(site.op.results.len());

@@ -1,7 +1,7 @@
 //! Products over contracted axes.
 
-use tancho_ir::ops::{BinaryOp, Comparison, DotOp};
 use tancho_ir::Value;
+use tancho_ir::ops::{BinaryOp, Comparison, DotOp};
 use tancho_tensor::DType;
 
 use super::builder::{Binding, Importer};

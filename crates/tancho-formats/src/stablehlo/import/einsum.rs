@@ -17,8 +17,10 @@ impl<'m> Importer<'m> {
         let [left, right] = inputs.as_slice() else {
             return Err(self.malformed(site, "expected an einsum_config for two operands"));
         };
-        let (lhs, left) = self.keep_labels(site, lhs, left, |label| right.contains(&label) || output.contains(&label))?;
-        let (rhs, right) = self.keep_labels(site, rhs, right, |label| left.contains(&label) || output.contains(&label))?;
+        let (lhs, left) =
+            self.keep_labels(site, lhs, left, |label| right.contains(&label) || output.contains(&label))?;
+        let (rhs, right) =
+            self.keep_labels(site, rhs, right, |label| left.contains(&label) || output.contains(&label))?;
         let shared: Vec<char> = left.iter().copied().filter(|label| right.contains(label)).collect();
         let (batch, contract): (Vec<char>, Vec<char>) = shared.iter().partition(|label| output.contains(label));
         let places = |labels: &[char], of: &[char]| -> Vec<usize> {
@@ -57,7 +59,8 @@ impl<'m> Importer<'m> {
         };
         let labels = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<Vec<char>>();
         let (inputs, output): (Vec<Vec<char>>, _) = (inputs.split(',').map(labels).collect(), labels(output));
-        let repeats = |labels: &Vec<char>| labels.iter().enumerate().any(|(place, label)| labels[..place].contains(label));
+        let repeats =
+            |labels: &Vec<char>| labels.iter().enumerate().any(|(place, label)| labels[..place].contains(label));
         if inputs.iter().chain([&output]).any(|labels| repeats(labels) || labels.contains(&'.')) {
             return Err(self.unsupported(site, format_args!("a label that is repeated or left out, in {config}")));
         }

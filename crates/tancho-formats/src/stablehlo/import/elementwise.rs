@@ -186,7 +186,9 @@ impl<'m> Importer<'m> {
             for (size, &axis) in of.dims.iter().zip(&axes) {
                 // A size that is known wins over a symbol, which then has to be equal to it.
                 let known = |dim: &tancho_ir::Dim| dim.as_known().is_some();
-                if dims[axis] == tancho_ir::Dim::ONE || (known(size) && !known(&dims[axis]) && *size != tancho_ir::Dim::ONE) {
+                if dims[axis] == tancho_ir::Dim::ONE
+                    || (known(size) && !known(&dims[axis]) && *size != tancho_ir::Dim::ONE)
+                {
                     dims[axis] = size.clone();
                 }
             }

@@ -5,17 +5,19 @@
 //! from values, or where such an argument may come back as a result (exported programs compute sizes in functions of
 //! scalars).
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tancho_ir::ops::ControlOp;
 use tancho_ir::{Dim, Graph, TensorType, Value};
 
-use super::super::syntax::{Attributes, Function, Operation, Position, Region};
+use super::super::syntax::{Attributes, Function, Operation, Position, Region, ValueId};
 use super::super::types::Type;
 use super::builder::{Binding, DEPTH_LIMIT, Importer, LevelKind};
 use super::checks::{CheckKind, PendingCheck};
 use super::error::{ImportError, Imports};
 use super::site::{Site, mnemonic};
+use super::sizes::ELEMENT_LIMIT;
 use super::{Check, Imported};
 
 /// A function as a graph. Behind the results of the function come the two sides of each check.
@@ -82,6 +84,7 @@ impl<'m> Importer<'m> {
 
     /// The arguments as parameters: one that has `?` for a size gets a symbol for it.
     fn add_arguments(&mut self, site: &Site<'_>, function: &'m Function, body: &'m Region) -> Imports<()> {
+        let names = self.dimension_names(body);
         for (position, argument) in body.arguments.iter().enumerate() {
             if matches!(argument.ty, Type::Token) {
                 self.bind(site, argument.value, Binding::Token)?;
@@ -90,10 +93,14 @@ impl<'m> Importer<'m> {
             let stated = self.stated(site, &argument.ty)?;
             let dims = stated.dims.iter().enumerate().map(|(axis, dim)| match dim {
                 Some(size) => Dim::known(*size),
-                None => Dim::symbol(self.symbol_name(function, position, axis)),
+                None => match names.get(&(position, axis)) {
+                    Some(name) => Dim::symbol(name),
+                    None => self.unnamed_size(&names, position, axis),
+                },
             });
             let of = TensorType::new(stated.dtype, dims.collect::<Vec<_>>());
-            let name = function.values.get(argument.value.index()).map(|value| value.name.as_str());
+            let named = argument.location.and_then(|location| self.module.origin(location).name);
+            let name = named.or_else(|| function.values.get(argument.value.index()).map(|value| value.name.as_str()));
             let name = name.filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()));
             let own = argument.location.and_then(|location| self.source_span(location));
             let value = self.level_mut().graph.add_parameter(name, of, own.unwrap_or_default());
@@ -103,36 +110,54 @@ impl<'m> Importer<'m> {
         Ok(())
     }
 
-    /// The name of a size of an argument: the one that the program gives it by passing it on as a named dimension, else
-    /// `arg0_1`.
-    fn symbol_name(&self, function: &'m Function, argument: usize, axis: usize) -> String {
-        self.dimension_name(function, argument, axis).map_or_else(|| format!("arg{argument}_{axis}"), str::to_owned)
+    /// `?arg0_1`, if the program has not called another size so.
+    fn unnamed_size(&self, names: &HashMap<(usize, usize), &str>, position: usize, axis: usize) -> Dim {
+        let mut name = format!("arg{position}_{axis}");
+        while names.values().any(|other| *other == name) {
+            name.push('_');
+        }
+        Dim::symbol(name)
     }
 
-    fn dimension_name(&self, function: &'m Function, argument: usize, axis: usize) -> Option<&'m str> {
-        let body = function.body.as_ref()?;
-        let value = body.arguments.get(argument)?.value;
-        let measures = |op: &&Operation| {
-            mnemonic(&op.name) == "get_dimension_size"
-                && op.operands == [value]
-                && op.integer("dimension") == i64::try_from(axis).ok()
-        };
-        let &size = body.operations.iter().find(measures)?.results.first()?;
-        let calls = body.operations.iter().filter(|op| mnemonic(&op.name) == "call");
-        let mut names = calls.filter_map(|call| {
-            let position = call.operands.iter().position(|operand| *operand == size)?;
-            let callee = self.functions.get(call.attribute("callee")?.as_symbol()?)?;
-            callee.arguments.get(position)?.attributes.string("jax.global_constant")
-        });
-        names.next().filter(|name| !name.is_empty())
+    /// The names that a program gives to sizes of its arguments, by argument and axis: it measures them, and passes them on
+    /// as arguments that are named dimensions.
+    fn dimension_names(&self, body: &'m Region) -> HashMap<(usize, usize), &'m str> {
+        let mut measured: HashMap<ValueId, (usize, usize)> = HashMap::new();
+        let mut names = HashMap::new();
+        let mut taken: HashSet<&str> = HashSet::new();
+        let places = body.arguments.iter().enumerate().map(|(place, argument)| (argument.value, place));
+        let places: HashMap<ValueId, usize> = places.collect();
+        for op in &body.operations {
+            match mnemonic(&op.name) {
+                "get_dimension_size" => {
+                    let argument = op.operands.first().and_then(|operand| places.get(operand));
+                    let axis = op.integer("dimension").and_then(|axis| usize::try_from(axis).ok());
+                    if let (Some(argument), Some(axis), [size]) = (argument, axis, op.results.as_slice()) {
+                        measured.insert(*size, (*argument, axis));
+                    }
+                }
+                "call" => {
+                    let callee = op.attribute("callee").and_then(|callee| self.functions.get(callee.as_symbol()?));
+                    let arguments = callee.map_or(&[][..], |callee| &callee.arguments);
+                    for (operand, argument) in op.operands.iter().zip(arguments) {
+                        let name = argument.attributes.string("jax.global_constant").filter(|name| !name.is_empty());
+                        // Two sizes never share a name, whatever the program says.
+                        if let (Some(name), Some(size)) = (name, measured.get(operand))
+                            && !names.contains_key(size)
+                            && taken.insert(name)
+                        {
+                            names.insert(*size, name);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        names
     }
 
     /// Imports the ops of a body; gives its terminator and what that returns.
-    pub(super) fn import_body(
-        &mut self,
-        site: &Site<'_>,
-        body: &'m Region,
-    ) -> Imports<(Site<'m>, Vec<Binding>)> {
+    pub(super) fn import_body(&mut self, site: &Site<'_>, body: &'m Region) -> Imports<(Site<'m>, Vec<Binding>)> {
         let Some((last, operations)) = body.operations.split_last() else {
             return Err(self.malformed(site, "expected a return at the end of the body, found no op"));
         };
@@ -146,12 +171,7 @@ impl<'m> Importer<'m> {
     }
 
     /// The values that a function returns, which must have the types that it states; tokens are left out.
-    fn conform_results(
-        &mut self,
-        site: &Site<'m>,
-        function: &Function,
-        results: &[Binding],
-    ) -> Imports<Vec<Value>> {
+    fn conform_results(&mut self, site: &Site<'m>, function: &Function, results: &[Binding]) -> Imports<Vec<Value>> {
         let (expected, found) = (function.results.len(), results.len());
         self.expect(site, expected == found, || format!("expected {expected} results, found {found}"))?;
         let mut values = Vec::new();
@@ -193,12 +213,7 @@ impl<'m> Importer<'m> {
         })
     }
 
-    fn call_shared(
-        &mut self,
-        site: &Site<'m>,
-        function: &'m Function,
-        arguments: &[Binding],
-    ) -> Imports<Vec<Binding>> {
+    fn call_shared(&mut self, site: &Site<'m>, function: &'m Function, arguments: &[Binding]) -> Imports<Vec<Binding>> {
         let callee = self.import_function(function)?;
         let tensors = arguments.iter().filter(|binding| !matches!(binding, Binding::Token));
         let operands = tensors.map(|binding| self.tensor(site, binding)).collect::<Imports<Vec<_>>>()?;
@@ -266,7 +281,10 @@ impl<'m> Importer<'m> {
             return Ok(false);
         }
         let may_be_size = |ty: &Type| match ty {
-            Type::Tensor(tensor) => tensor.element.dtype().is_some_and(|dtype| !dtype.is_float()) && tensor.rank() <= 1,
+            Type::Tensor(tensor) => {
+                let whole = tensor.element.dtype().is_some_and(|dtype| !dtype.is_float());
+                whole && tensor.element_count().is_some_and(|count| count <= ELEMENT_LIMIT)
+            }
             _ => false,
         };
         let gives_sizes = function.results.iter().any(|result| may_be_size(&result.ty));
@@ -295,7 +313,8 @@ impl<'m> Importer<'m> {
                 "custom_call" => op.string("call_target_name").map_or("", mnemonic),
                 name => name,
             };
-            let makes_shapes = name.starts_with("dynamic_") && !matches!(name, "dynamic_slice" | "dynamic_update_slice");
+            let makes_shapes =
+                name.starts_with("dynamic_") && !matches!(name, "dynamic_slice" | "dynamic_update_slice");
             let callee = op.attribute("callee").or_else(|| op.attribute("decomposition"));
             let callee = callee.and_then(|callee| self.functions.get(callee.as_symbol()?).copied());
             makes_shapes

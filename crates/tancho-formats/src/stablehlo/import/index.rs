@@ -23,12 +23,7 @@ impl<'m> Importer<'m> {
         self.gather_slices(site, operands, slice_sizes)
     }
 
-    fn gather_slices(
-        &mut self,
-        site: &Site<'m>,
-        operands: [Value; 2],
-        slice_sizes: Dims,
-    ) -> Imports<Vec<Binding>> {
+    fn gather_slices(&mut self, site: &Site<'m>, operands: [Value; 2], slice_sizes: Dims) -> Imports<Vec<Binding>> {
         let fields = self.fields(site, "dimension_numbers")?;
         let axes = |name: &str| self.field_axes(site, fields, name);
         let op = GatherOp {

@@ -11,7 +11,8 @@
 //!
 //! # Files
 //! `table` lists every op and who imports it; the families have files: `elementwise`, `shape`, `dynamic`, `reduce` (with
-//! `recognize`), `window`, `dot`, `einsum`, `conv`, `index`, `linalg`, `control`, `custom_call`, `normalization`, `chlo`.
+//! `recognize`), `window`, `dot`, `einsum`, `conv`, `index`, `linalg`, `control`, `custom_call` (with
+//! `lapack`), `normalization`, `chlo`, `special`.
 //! `checks` are the assertions of self-checking programs.
 //!
 //! # Bounds
@@ -32,6 +33,7 @@ mod elementwise;
 mod error;
 mod function;
 mod index;
+mod lapack;
 mod linalg;
 mod normalization;
 mod recognize;
@@ -89,8 +91,7 @@ pub struct Imported {
 /// The file cannot be read, is no StableHLO, or is not supported.
 pub fn read_stablehlo(path: impl AsRef<Path>, options: &ImportOptions<'_>) -> Result<Imported, ImportError> {
     let path = path.as_ref();
-    let text =
-        std::fs::read_to_string(path).map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
     import_stablehlo(&text, path, options)
 }
 

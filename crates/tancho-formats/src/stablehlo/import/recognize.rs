@@ -134,7 +134,9 @@ fn evaluate(body: &Graph, values: Order, indices: Order) -> Option<[Meaning; 2]>
                 ElementwiseOp::Compare(comparison) => Truth(match (of(0)?, of(1)?) {
                     (LeftValue, RightValue) => holds(*comparison, values),
                     (RightValue, LeftValue) => holds(*comparison, turned(values)),
-                    (LeftValue, LeftValue) => holds(*comparison, of_itself(matches!(values, Order::LeftNaN | Order::BothNaN))),
+                    (LeftValue, LeftValue) => {
+                        holds(*comparison, of_itself(matches!(values, Order::LeftNaN | Order::BothNaN)))
+                    }
                     (RightValue, RightValue) => {
                         holds(*comparison, of_itself(matches!(values, Order::RightNaN | Order::BothNaN)))
                     }

@@ -172,13 +172,18 @@ impl<'m> Importer<'m> {
 
 /// Whether a value counts from 0 along an axis.
 fn is_iota(graph: &Graph, value: Value, axis: usize) -> bool {
-    match graph.op_of(value) {
-        Some(Op::Shape(ShapeOp::Iota { axis: along, .. })) => *along == axis,
-        Some(Op::Shape(ShapeOp::BroadcastInDim { dims, axes })) => {
-            let source = graph.node(value.node).operands()[0];
-            let Some(from) = axes.iter().position(|&to| to == axis) else { return false };
-            graph.type_of(source).dims[from] == dims[axis] && is_iota(graph, source, from)
+    let (mut value, mut axis) = (value, axis);
+    loop {
+        match graph.op_of(value) {
+            Some(Op::Shape(ShapeOp::Iota { axis: along, .. })) => return *along == axis,
+            Some(Op::Shape(ShapeOp::BroadcastInDim { dims, axes })) => {
+                let source = graph.node(value.node).operands()[0];
+                match axes.iter().position(|&to| to == axis) {
+                    Some(from) if graph.type_of(source).dims[from] == dims[axis] => (value, axis) = (source, from),
+                    _ => return false,
+                }
+            }
+            _ => return false,
         }
-        _ => false,
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tancho_ir::{Graph, Op, Span, Symbol, TensorType, Value, attribute_dims};
+use tancho_ir::{Graph, Op, PrintOptions, Span, Symbol, TensorType, Value, attribute_dims, print};
 
 use super::super::syntax::Region;
 use super::super::types::Type;
@@ -55,6 +55,7 @@ impl<'m> Importer<'m> {
     ) -> Imports<()> {
         let region = self.region(site, position)?;
         let name = format!("{}.{}", self.level().graph.name(), region_name(site.mnemonic(), position));
+        let name = self.unique_name(&name);
         self.nested(site, |importer| {
             importer.push_level(regions.kind, &name);
             importer.add_region_arguments(site, region, parameters)?;
@@ -94,7 +95,9 @@ impl<'m> Importer<'m> {
             self.bind(site, argument.value, binding)?;
         }
         let left = types.len();
-        self.expect(site, left == 0, || format!("expected {} arguments of a region, found {left} less", parameters.len()))
+        self.expect(site, left == 0, || {
+            format!("expected {} arguments of a region, found {left} less", parameters.len())
+        })
     }
 
     pub(super) fn region(&self, site: &Site<'m>, position: usize) -> Imports<&'m Region> {
@@ -109,13 +112,33 @@ impl<'m> Importer<'m> {
     }
 
     /// The region as the body of a fold: over scalars of these dtypes, giving scalars, capturing constants at most.
-    pub(super) fn fold_body(&mut self, site: &Site<'m>, position: usize, scalars: &[TensorType]) -> Imports<Arc<Graph>> {
+    pub(super) fn fold_body(
+        &mut self,
+        site: &Site<'m>,
+        position: usize,
+        scalars: &[TensorType],
+    ) -> Imports<Arc<Graph>> {
         let mut regions = Regions::new(LevelKind::Fold);
         self.add_region(site, &mut regions, position, scalars, |importer, site, results| {
             results.iter().map(|binding| importer.tensor(site, binding)).collect()
         })?;
         let body = regions.finish(self).pop();
-        body.ok_or_else(|| self.malformed(site, "expected a region"))
+        let body = body.ok_or_else(|| self.malformed(site, "expected a region"))?;
+        Ok(self.shared_body(body))
+    }
+
+    /// The body itself, or an equal one that there is already: programs have the same few ones again and again.
+    fn shared_body(&mut self, body: Arc<Graph>) -> Arc<Graph> {
+        /// Bodies are small; the text of a large one is not worth its memory.
+        const NODE_LIMIT: usize = 128;
+        let calls = body.node_ids().any(|id| body.node(id).op().is_some_and(|op| !op.regions().is_empty()));
+        if calls || body.node_count() > NODE_LIMIT {
+            return body;
+        }
+        let options = PrintOptions { spans: false, elide_above: None };
+        let text = print(&body, &options);
+        let text = text.split_once('(').map_or(text.as_str(), |(_, rest)| rest).to_owned();
+        self.bodies.entry(text).or_insert(body).clone()
     }
 }
 

@@ -19,13 +19,7 @@ impl<'m> Importer<'m> {
     }
 
     /// Broadcasts; gives the value itself where it has this shape already.
-    pub(super) fn broadcast(
-        &mut self,
-        site: &Site<'_>,
-        value: Value,
-        dims: &Dims,
-        axes: Vec<usize>,
-    ) -> Imports<Value> {
+    pub(super) fn broadcast(&mut self, site: &Site<'_>, value: Value, dims: &Dims, axes: Vec<usize>) -> Imports<Value> {
         if self.type_of(value).dims == *dims && axes.iter().copied().eq(0..dims.len()) {
             return Ok(value);
         }

@@ -9,7 +9,7 @@
 //! that the outcome is `floordiv` or `mod` again.
 
 use tancho_ir::ops::Comparison;
-use tancho_ir::{Dim, Dims, Relation, Value};
+use tancho_ir::{Constraint, Dim, Dims, Relation, Value};
 
 use super::super::syntax::Dense;
 use super::builder::{Binding, Importer};
@@ -17,35 +17,35 @@ use super::error::Imports;
 use super::site::Site;
 
 /// Larger tensors hold no sizes.
-const ELEMENT_LIMIT: usize = 64;
+pub(super) const ELEMENT_LIMIT: usize = 64;
 
 /// Longer expressions are not followed.
 const LENGTH_LIMIT: usize = 400;
 
-/// One element, as an expression. Divisors are known and positive.
+/// One element, as an expression. Divisors are positive.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Element {
     Size(Dim),
     /// −1, 0 or 1.
     Sign(Dim),
     /// The truncated quotient.
-    Quotient(Dim, i64),
+    Quotient(Dim, Dim),
     /// The truncated quotient minus 1.
-    LoweredQuotient(Dim, i64),
+    LoweredQuotient(Dim, Dim),
     /// What a truncated quotient leaves, with the sign of the dividend.
-    Remainder(Dim, i64),
+    Remainder(Dim, Dim),
     /// The remainder plus the divisor.
-    RaisedRemainder(Dim, i64),
+    RaisedRemainder(Dim, Dim),
     Truth(bool),
     Comparison(Comparison, Dim, Dim),
     /// The dividend is zero or less.
     NotPositive(Dim),
     /// The quotient leaves a rest.
-    Inexact(Dim, i64),
+    Inexact(Dim, Dim),
     /// The remainder is negative.
-    NegativeRemainder(Dim, i64),
+    NegativeRemainder(Dim, Dim),
     /// The quotient leaves a rest and the dividend is negative: rounding down and truncation differ.
-    RoundsDown(Dim, i64),
+    RoundsDown(Dim, Dim),
 }
 
 /// The elements of a tensor, in row-major order.
@@ -90,10 +90,10 @@ impl Element {
         match self {
             Element::Size(dim) => Some(dim.clone()),
             Element::Sign(dim) => Some(at_least(dim, -1).minimum(&Dim::ONE)),
-            Element::Quotient(dim, divisor) => quotient(dim, *divisor),
-            Element::LoweredQuotient(dim, divisor) => Some(quotient(dim, *divisor)? - Dim::ONE),
-            Element::Remainder(dim, divisor) => remainder(dim, *divisor),
-            Element::RaisedRemainder(dim, divisor) => Some(remainder(dim, *divisor)? + Dim::known(*divisor)),
+            Element::Quotient(dim, divisor) => quotient(dim, divisor),
+            Element::LoweredQuotient(dim, divisor) => Some(quotient(dim, divisor)? - Dim::ONE),
+            Element::Remainder(dim, divisor) => remainder(dim, divisor),
+            Element::RaisedRemainder(dim, divisor) => Some(remainder(dim, divisor)? + divisor.clone()),
             Element::Truth(value) => Some(Dim::known((*value).into())),
             Element::Comparison(..)
             | Element::NotPositive(_)
@@ -122,28 +122,108 @@ fn at_least(dim: &Dim, value: i64) -> Dim {
     if (dim.clone() - Dim::known(value)).is_never_negative() { dim.clone() } else { dim.maximum(&Dim::known(value)) }
 }
 
-fn quotient(dim: &Dim, divisor: i64) -> Option<Dim> {
-    let divisor = Dim::known(divisor);
+fn quotient(dim: &Dim, divisor: &Dim) -> Option<Dim> {
     if dim.is_never_negative() {
-        return dim.floor_div(&divisor);
+        return dim.floor_div(divisor);
     }
-    let positive = dim.maximum(&Dim::ZERO).floor_div(&divisor)?;
-    Some(positive - (-dim.clone()).maximum(&Dim::ZERO).floor_div(&divisor)?)
+    let positive = dim.maximum(&Dim::ZERO).floor_div(divisor)?;
+    Some(positive - (-dim.clone()).maximum(&Dim::ZERO).floor_div(divisor)?)
 }
 
-fn remainder(dim: &Dim, divisor: i64) -> Option<Dim> {
+fn remainder(dim: &Dim, divisor: &Dim) -> Option<Dim> {
     if dim.is_never_negative() {
-        return dim.modulo(&Dim::known(divisor));
+        return dim.modulo(divisor);
     }
-    Some(dim.clone() - quotient(dim, divisor)? * Dim::known(divisor))
+    Some(dim.clone() - quotient(dim, divisor)? * divisor.clone())
+}
+
+/// What the program has asserted of its sizes up to here.
+struct Facts<'a>(&'a [Constraint]);
+
+impl Facts<'_> {
+    /// Whether `x ≥ y` is known.
+    fn at_least(&self, x: &Dim, y: &Dim) -> bool {
+        /// Programs assert a few things of each argument.
+        const LIMIT: usize = 64;
+        let difference = x.clone() - y.clone();
+        let follows = |constraint: &Constraint| match &constraint.relation {
+            Relation::AtLeast(left, right) => (difference.clone() - (left.clone() - right.clone())).is_never_negative(),
+            Relation::Equal(..) => false,
+        };
+        difference.is_never_negative() || self.0.iter().take(LIMIT).any(follows)
+    }
+
+    fn more(&self, x: &Dim, y: &Dim) -> bool {
+        self.at_least(x, &(y.clone() + Dim::ONE))
+    }
+
+    fn sign(&self, x: &Element) -> Option<Element> {
+        let dim = x.to_dim()?;
+        if self.more(&dim, &Dim::ZERO) {
+            return Some(Element::known(1));
+        }
+        Some(dim.as_known().map_or(Element::Sign(dim), |value| Element::known(value.signum())))
+    }
+
+    fn divide(&self, x: &Element, y: &Element, rest: bool) -> Option<Element> {
+        let (x, y) = (x.to_dim()?, y.to_dim()?);
+        if let (Some(x), Some(y)) = (x.as_known(), y.as_known().filter(|y| *y > 0)) {
+            return Some(Element::known(if rest { x % y } else { x / y }));
+        }
+        if !self.more(&y, &Dim::ZERO) {
+            return None;
+        }
+        Some(if rest { Element::Remainder(x, y) } else { Element::Quotient(x, y) })
+    }
+
+    fn compare(&self, comparison: Comparison, x: &Element, y: &Element) -> Option<Element> {
+        use Comparison::{Eq, Ge, Gt, Le, Lt, Ne};
+        match (comparison, x, y) {
+            (Ne, Element::Sign(dim), one) if *one == Element::known(1) => {
+                return Some(Element::NotPositive(dim.clone()));
+            }
+            (Ne, Element::Remainder(dim, divisor), zero) if *zero == Element::known(0) => {
+                return Some(Element::Inexact(dim.clone(), divisor.clone()));
+            }
+            (Lt, Element::Remainder(dim, divisor), zero) if *zero == Element::known(0) => {
+                return Some(match dim.is_never_negative() {
+                    true => Element::Truth(false),
+                    false => Element::NegativeRemainder(dim.clone(), divisor.clone()),
+                });
+            }
+            // Of two truth values.
+            (Ne, x, Element::Truth(false)) | (Ne, Element::Truth(false), x) => return Some(x.clone()),
+            (Eq, x, Element::Truth(true)) | (Eq, Element::Truth(true), x) => return Some(x.clone()),
+            (Eq, x, Element::Truth(false)) | (Eq, Element::Truth(false), x) => return not(x),
+            (Ne, x, Element::Truth(true)) | (Ne, Element::Truth(true), x) => return not(x),
+            _ => {}
+        }
+        let (x, y) = (x.to_dim()?, y.to_dim()?);
+        let (less, more) = (self.more(&y, &x), self.more(&x, &y));
+        let (at_most, at_least) = (self.at_least(&y, &x), self.at_least(&x, &y));
+        let (holds, fails) = match comparison {
+            Eq => (at_most && at_least, less || more),
+            Ne => (less || more, at_most && at_least),
+            Ge => (at_least, less),
+            Gt => (more, at_most),
+            Le => (at_most, more),
+            Lt => (less, at_least),
+        };
+        Some(match (holds, fails) {
+            (true, _) => Element::Truth(true),
+            (false, true) => Element::Truth(false),
+            (false, false) => Element::Comparison(comparison, x, y),
+        })
+    }
 }
 
 fn add(x: &Element, y: &Element) -> Option<Element> {
     match (x, y) {
-        (Element::Remainder(dim, divisor), other) | (other, Element::Remainder(dim, divisor))
-            if *other == Element::known(*divisor) =>
+        (Element::Remainder(dim, divisor), Element::Size(other))
+        | (Element::Size(other), Element::Remainder(dim, divisor))
+            if other == divisor =>
         {
-            Some(Element::RaisedRemainder(dim.clone(), *divisor))
+            Some(Element::RaisedRemainder(dim.clone(), divisor.clone()))
         }
         _ => Some(Element::Size(x.to_dim()? + y.to_dim()?)),
     }
@@ -152,43 +232,33 @@ fn add(x: &Element, y: &Element) -> Option<Element> {
 fn subtract(x: &Element, y: &Element) -> Option<Element> {
     match x {
         Element::Quotient(dim, divisor) if *y == Element::known(1) => {
-            Some(Element::LoweredQuotient(dim.clone(), *divisor))
+            Some(Element::LoweredQuotient(dim.clone(), divisor.clone()))
         }
         _ => Some(Element::Size(x.to_dim()? - y.to_dim()?)),
-    }
-}
-
-fn divide(x: &Element, y: &Element, rest: bool) -> Option<Element> {
-    let (x, y) = (x.to_dim()?, y.to_dim()?);
-    match y.as_known() {
-        Some(divisor) if divisor > 0 => Some(match (x.as_known(), rest) {
-            (Some(x), false) => Element::known(x / divisor),
-            (Some(x), true) => Element::known(x % divisor),
-            (None, false) => Element::Quotient(x, divisor),
-            (None, true) => Element::Remainder(x, divisor),
-        }),
-        Some(_) => None,
-        None if x.is_never_negative() && y.is_never_negative() => {
-            Some(Element::Size(if rest { x.modulo(&y)? } else { x.floor_div(&y)? }))
-        }
-        None => None,
     }
 }
 
 fn and(x: &Element, y: &Element) -> Option<Element> {
     Some(match (x, y) {
         (Element::Truth(false), _) | (_, Element::Truth(false)) => Element::Truth(false),
+        // Where the signs are known to differ.
+        (Element::Truth(true), Element::Inexact(x, divisor)) | (Element::Inexact(x, divisor), Element::Truth(true))
+            if (-x.clone()).is_never_negative() =>
+        {
+            Element::RoundsDown(x.clone(), divisor.clone())
+        }
         (Element::Truth(true), other) | (other, Element::Truth(true)) => other.clone(),
-        (Element::NotPositive(x), Element::Inexact(y, divisor)) | (Element::Inexact(y, divisor), Element::NotPositive(x))
+        (Element::NotPositive(x), Element::Inexact(y, divisor))
+        | (Element::Inexact(y, divisor), Element::NotPositive(x))
             if x == y =>
         {
-            Element::RoundsDown(y.clone(), *divisor)
+            Element::RoundsDown(y.clone(), divisor.clone())
         }
         (Element::NegativeRemainder(x, m), Element::Inexact(y, n))
         | (Element::Inexact(y, n), Element::NegativeRemainder(x, m))
             if x == y && m == n =>
         {
-            Element::RoundsDown(x.clone(), *m)
+            Element::RoundsDown(x.clone(), m.clone())
         }
         (x, y) if x == y => x.clone(),
         _ => return None,
@@ -220,47 +290,6 @@ fn not(x: &Element) -> Option<Element> {
     }
 }
 
-fn compare(comparison: Comparison, x: &Element, y: &Element) -> Option<Element> {
-    use Comparison::{Eq, Lt, Ne};
-    match (comparison, x, y) {
-        (Ne, Element::Sign(dim), other) if *other == Element::known(1) => return Some(Element::NotPositive(dim.clone())),
-        (Ne, Element::Remainder(dim, divisor), zero) if *zero == Element::known(0) => {
-            return Some(Element::Inexact(dim.clone(), *divisor));
-        }
-        (Lt, Element::Remainder(dim, divisor), zero) if *zero == Element::known(0) => {
-            return Some(match dim.is_never_negative() {
-                true => Element::Truth(false),
-                false => Element::NegativeRemainder(dim.clone(), *divisor),
-            });
-        }
-        // Of two truth values.
-        (Ne, x, Element::Truth(false)) | (Ne, Element::Truth(false), x) => return Some(x.clone()),
-        (Eq, x, Element::Truth(true)) | (Eq, Element::Truth(true), x) => return Some(x.clone()),
-        (Eq, x, Element::Truth(false)) | (Eq, Element::Truth(false), x) => return not(x),
-        (Ne, x, Element::Truth(true)) | (Ne, Element::Truth(true), x) => return not(x),
-        _ => {}
-    }
-    let (x, y) = (x.to_dim()?, y.to_dim()?);
-    let difference = x.clone() - y.clone();
-    let (never_less, never_more) = (difference.is_never_negative(), (-difference.clone()).is_never_negative());
-    let always_less = (-difference.clone() - Dim::ONE).is_never_negative();
-    let always_more = (difference.clone() - Dim::ONE).is_never_negative();
-    let decided = match comparison {
-        Comparison::Eq => never_less.then_some(never_more).filter(|equal| *equal),
-        Comparison::Ne => (never_less && never_more).then_some(false),
-        Comparison::Ge => never_less.then_some(true).or(always_less.then_some(false)),
-        Comparison::Gt => always_more.then_some(true).or(never_more.then_some(false)),
-        Comparison::Le => never_more.then_some(true).or(always_more.then_some(false)),
-        Comparison::Lt => always_less.then_some(true).or(never_less.then_some(false)),
-    };
-    let decided = match (comparison, always_less || always_more) {
-        (Comparison::Eq, true) => Some(false),
-        (Comparison::Ne, true) => Some(true),
-        _ => decided,
-    };
-    Some(decided.map_or(Element::Comparison(comparison, x, y), Element::Truth))
-}
-
 fn select(when: &Element, then: &Element, other: &Element) -> Option<Element> {
     match (when, then, other) {
         (Element::Truth(true), then, _) => Some(then.clone()),
@@ -269,12 +298,12 @@ fn select(when: &Element, then: &Element, other: &Element) -> Option<Element> {
         (Element::RoundsDown(a, l), Element::LoweredQuotient(b, m), Element::Quotient(c, n))
             if (a, l) == (b, m) && (b, m) == (c, n) =>
         {
-            Some(Element::Size(a.floor_div(&Dim::known(*l))?))
+            Some(Element::Size(a.floor_div(l)?))
         }
         (Element::RoundsDown(a, l), Element::RaisedRemainder(b, m), Element::Remainder(c, n))
             if (a, l) == (b, m) && (b, m) == (c, n) =>
         {
-            Some(Element::Size(a.modulo(&Dim::known(*l))?))
+            Some(Element::Size(a.modulo(l)?))
         }
         // The smaller or the larger one of two.
         (Element::Comparison(comparison, x, y), then, other) => {
@@ -331,7 +360,9 @@ impl<'m> Importer<'m> {
             let Some(sizes) = self.sizes_of(site, position)? else { return Ok(None) };
             operands.push(sizes);
         }
-        Ok(elements_for(site, name, shape, &operands).and_then(|elements| elements.into_iter().map(bounded).collect()))
+        let facts = Facts(self.level().graph.constraints());
+        Ok(elements_for(site, name, shape, &operands, &facts)
+            .and_then(|elements| elements.into_iter().map(bounded).collect()))
     }
 
     /// Notes that a value is another one plus sizes.
@@ -379,29 +410,33 @@ fn bounded(element: Element) -> Option<Element> {
     let fits = match &element {
         Element::Truth(_) => true,
         Element::Comparison(_, x, y) => short(x) && short(y),
-        Element::Size(dim)
-        | Element::Sign(dim)
-        | Element::Quotient(dim, _)
-        | Element::LoweredQuotient(dim, _)
-        | Element::Remainder(dim, _)
-        | Element::RaisedRemainder(dim, _)
-        | Element::NotPositive(dim)
-        | Element::Inexact(dim, _)
-        | Element::NegativeRemainder(dim, _)
-        | Element::RoundsDown(dim, _) => short(dim),
+        Element::Size(dim) | Element::Sign(dim) | Element::NotPositive(dim) => short(dim),
+        Element::Quotient(dim, divisor)
+        | Element::LoweredQuotient(dim, divisor)
+        | Element::Remainder(dim, divisor)
+        | Element::RaisedRemainder(dim, divisor)
+        | Element::Inexact(dim, divisor)
+        | Element::NegativeRemainder(dim, divisor)
+        | Element::RoundsDown(dim, divisor) => short(dim) && short(divisor),
     };
     fits.then_some(element)
 }
 
 /// The elements that an op gives for those of its operands.
-fn elements_for(site: &Site<'_>, name: &str, shape: &[usize], operands: &[Sizes]) -> Option<Vec<Element>> {
+fn elements_for(
+    site: &Site<'_>,
+    name: &str,
+    shape: &[usize],
+    operands: &[Sizes],
+    facts: &Facts<'_>,
+) -> Option<Vec<Element>> {
     let size = |dim: Dim| Some(Element::Size(dim));
     match (name, operands) {
         ("convert", [x]) => {
             let whole = site.op.result_types.first()?.to_string().contains("i1>");
             let element = |element: &Element| match element {
                 Element::Truth(_) if whole => Some(element.clone()),
-                _ if whole => compare(Comparison::Ne, element, &Element::known(0)),
+                _ if whole => facts.compare(Comparison::Ne, element, &Element::known(0)),
                 Element::Truth(value) => Some(Element::known((*value).into())),
                 other => other.to_dim().map(|_| other.clone()),
             };
@@ -410,19 +445,13 @@ fn elements_for(site: &Site<'_>, name: &str, shape: &[usize], operands: &[Sizes]
         ("reshape" | "optimization_barrier", [x]) => Some(x.elements.clone()),
         ("negate", [x]) => x.elements.iter().map(|x| size(-x.to_dim()?)).collect(),
         ("not", [x]) => x.elements.iter().map(not).collect(),
-        ("sign", [x]) => {
-            let sign = |x: &Element| {
-                let dim = x.to_dim()?;
-                Some(dim.as_known().map_or(Element::Sign(dim), |value| Element::known(value.signum())))
-            };
-            x.elements.iter().map(sign).collect()
-        }
+        ("sign", [x]) => x.elements.iter().map(|x| facts.sign(x)).collect(),
         ("broadcast_in_dim", [x]) => broadcast(site, shape, x),
         ("slice", [x]) => slice(site, x),
         ("concatenate", operands) => concatenate(site, operands),
         ("compare", [x, y]) => {
             let comparison = super::elementwise::comparison_of(site.op.enumeration("comparison_direction")?)?;
-            zip(x, y, |x, y| compare(comparison, x, y))
+            zip(x, y, |x, y| facts.compare(comparison, x, y))
         }
         ("select", [when, x, y]) => {
             let chosen = |position: usize| {
@@ -441,8 +470,8 @@ fn elements_for(site: &Site<'_>, name: &str, shape: &[usize], operands: &[Sizes]
         ("add", [x, y]) => zip(x, y, add),
         ("subtract", [x, y]) => zip(x, y, subtract),
         ("multiply", [x, y]) => zip(x, y, |x, y| size(x.to_dim()? * y.to_dim()?)),
-        ("divide", [x, y]) => zip(x, y, |x, y| divide(x, y, false)),
-        ("remainder", [x, y]) => zip(x, y, |x, y| divide(x, y, true)),
+        ("divide", [x, y]) => zip(x, y, |x, y| facts.divide(x, y, false)),
+        ("remainder", [x, y]) => zip(x, y, |x, y| facts.divide(x, y, true)),
         ("maximum", [x, y]) => zip(x, y, |x, y| size(x.to_dim()?.maximum(&y.to_dim()?))),
         ("minimum", [x, y]) => zip(x, y, |x, y| size(x.to_dim()?.minimum(&y.to_dim()?))),
         ("and", [x, y]) => zip(x, y, and),

@@ -1,0 +1,280 @@
+//! Folds: `reduce` with a body, windows, and running folds.
+
+use tancho_ir::ops::{BinaryOp, ElementwiseOp, FoldOp, ReduceKind, ReduceOp, WindowAxis};
+use tancho_ir::{Graph, Op, TensorType};
+use tancho_tensor::{Array, DType, Element, bf16, f16, with_element};
+
+use super::ExportError;
+use super::exporter::{Details, Exporter, Operand, Site};
+use super::text::{axis_array, bool_array, i64_array, pairs};
+
+impl<'g> Exporter<'g> {
+    pub(super) fn reduce(&mut self, site: &Site<'_>, op: &ReduceOp) -> Result<Operand, ExportError> {
+        let operand = &site.operands[0];
+        let dtype = operand.of.dtype;
+        let body = match op.kind {
+            ReduceKind::Sum => "add",
+            ReduceKind::Product => "multiply",
+            ReduceKind::Max => "maximum",
+            ReduceKind::Min => "minimum",
+            ReduceKind::And => "and",
+            ReduceKind::Or => "or",
+            ReduceKind::ArgMax(index) => return self.arg_reduce(site, op, index, "GT"),
+            ReduceKind::ArgMin(index) => return self.arg_reduce(site, op, index, "LT"),
+        };
+        let init = self.constant(site, &initial(op.kind, dtype));
+        if op.axes.is_empty() {
+            let init = self.broadcast(site, &init, &operand.of)?;
+            return Ok(self.finish_one(site, &format!("stablehlo.{body}"), &[init, operand.clone()], ""));
+        }
+        let scalar = TensorType::scalar(dtype);
+        let region = self.region(site, &[scalar.clone(), scalar.clone()], |exporter, arguments| {
+            let operands = [&arguments[0], &arguments[1]];
+            Ok(vec![exporter.step(site, &format!("stablehlo.{body}"), &operands, "", scalar)])
+        })?;
+        let attributes = format!("dimensions = {}", axis_array(&sorted(&op.axes)));
+        let details = Details { attributes, regions: vec![region] };
+        Ok(self.finish_one(site, "stablehlo.reduce", &[operand.clone(), init], details))
+    }
+
+    /// A reduction of pairs of a value and its index; a NaN wins over every number.
+    fn arg_reduce(
+        &mut self,
+        site: &Site<'_>,
+        op: &ReduceOp,
+        index: DType,
+        direction: &str,
+    ) -> Result<Operand, ExportError> {
+        let operand = &site.operands[0];
+        let dtype = operand.of.dtype;
+        let indices = self.iota(site, &operand.of.with_dtype(index), op.axes[0])?;
+        let init = self.constant(site, &initial(op.kind, dtype));
+        let first = self.constant(site, &with_element!(index, T => Array::scalar(T::default())));
+        let (value, place) = (TensorType::scalar(dtype), TensorType::scalar(index));
+        let types = [value.clone(), place.clone(), value.clone(), place.clone()];
+        let region = self.region(site, &types, |exporter, arguments| {
+            let [x, i, y, j] = arguments else { unreachable!("four parameters") };
+            let truth = || TensorType::scalar(DType::Bool);
+            let better = exporter.compare(site, direction, x, y);
+            let is_nan = exporter.compare(site, "NE", x, x);
+            let better = exporter.step(site, "stablehlo.or", &[&better, &is_nan], "", truth());
+            let equal = exporter.compare(site, "EQ", x, y);
+            let before = exporter.compare(site, "LT", i, j);
+            let tie = exporter.step(site, "stablehlo.and", &[&equal, &before], "", truth());
+            let earlier = exporter.step(site, "stablehlo.or", &[&better, &tie], "", truth());
+            let value = exporter.step(site, "stablehlo.select", &[&better, x, y], "", value);
+            let place = exporter.step(site, "stablehlo.select", &[&earlier, i, j], "", place);
+            Ok(vec![value, place])
+        })?;
+        let attributes = format!("dimensions = {}", axis_array(&op.axes));
+        let details = Details { attributes, regions: vec![region] };
+        let types = [site.types[0].with_dtype(dtype), site.types[0].clone()];
+        let operands = [operand.clone(), indices, init, first];
+        Ok(self.write(site, site.name, "stablehlo.reduce", &operands, details, &types).swap_remove(1))
+    }
+
+    pub(super) fn fold(&mut self, site: &Site<'_>, op: &'g FoldOp) -> Result<Vec<Operand>, ExportError> {
+        match op {
+            // XLA takes a fold of nothing for the operand, but the body is to see the initial values.
+            FoldOp::Reduce { axes, body } if axes.is_empty() && site.types[0].rank() == 0 => {
+                let (inputs, inits) = site.operands.split_at(site.operands.len() / 2);
+                self.inline(body, &[inits, inputs].concat())
+            }
+            FoldOp::Reduce { axes, body } => {
+                let regions = vec![self.graph_region(site, body)?];
+                let attributes = format!("dimensions = {}", axis_array(&sorted(axes)));
+                Ok(self.finish(site, "stablehlo.reduce", &site.operands, Details { attributes, regions }))
+            }
+            FoldOp::ReduceWindow { window, body } => {
+                let regions = vec![self.graph_region(site, body)?];
+                let attributes = self.window(site, window, true)?;
+                Ok(self.finish(site, "stablehlo.reduce_window", &site.operands, Details { attributes, regions }))
+            }
+            FoldOp::SelectAndScatter { window, select, scatter } => {
+                let regions = vec![self.graph_region(site, select)?, self.graph_region(site, scatter)?];
+                let attributes = self.window(site, window, false)?;
+                Ok(self.finish(site, "stablehlo.select_and_scatter", &site.operands, Details { attributes, regions }))
+            }
+            FoldOp::Scan { axis, reverse, body } => {
+                let size = site.operands[0].of.dims[*axis].as_known();
+                let (Some(size), Some(_)) = (size, site.operands[0].of.known_shape()) else {
+                    return Err(site.error(format!("running folds of {} have no dynamic form", site.operands[0].of)));
+                };
+                let result = match size {
+                    0 => site.operands[0].clone(),
+                    _ if self.is_monoid(site, body) => self.scan_window(site, *axis, size, *reverse, body)?,
+                    _ => self.scan_loop(site, *axis, size, *reverse, body)?,
+                };
+                Ok(vec![result])
+            }
+        }
+    }
+
+    /// Whether the body is an op that does not change by what the fold begins with, so that padding does no harm.
+    fn is_monoid(&self, site: &Site<'_>, body: &Graph) -> bool {
+        let [result] = body.results() else { return false };
+        let Some(Op::Elementwise(ElementwiseOp::Binary(op))) = body.op_of(*result) else { return false };
+        let kind = match op {
+            BinaryOp::Add => ReduceKind::Sum,
+            BinaryOp::Multiply => ReduceKind::Product,
+            BinaryOp::Maximum => ReduceKind::Max,
+            BinaryOp::Minimum => ReduceKind::Min,
+            BinaryOp::And => ReduceKind::And,
+            BinaryOp::Or => ReduceKind::Or,
+            _ => return false,
+        };
+        let dtype = site.operands[0].of.dtype;
+        let of_parameters = body.node(result.node).operands().iter().copied().eq(body.parameters());
+        let init = self.body.scalars.get(&site.operands[1].name);
+        of_parameters && kind.accepts(dtype) && init.is_some_and(|init| init.same_bits(&initial(kind, dtype)))
+    }
+
+    fn scan_window(
+        &mut self,
+        site: &Site<'_>,
+        axis: usize,
+        size: i64,
+        reverse: bool,
+        body: &'g Graph,
+    ) -> Result<Operand, ExportError> {
+        let mut window = vec![WindowAxis::default(); site.types[0].rank()];
+        window[axis] = WindowAxis::of_size(size);
+        let padding = if reverse { &mut window[axis].high } else { &mut window[axis].low };
+        *padding = (size - 1).into();
+        let regions = vec![self.graph_region(site, body)?];
+        let attributes = self.window(site, &window, true)?;
+        Ok(self.finish_one(site, "stablehlo.reduce_window", &site.operands, Details { attributes, regions }))
+    }
+
+    /// A loop over the axis, with the accumulators of all rows as its state.
+    fn scan_loop(
+        &mut self,
+        site: &Site<'_>,
+        axis: usize,
+        size: i64,
+        reverse: bool,
+        body: &'g Graph,
+    ) -> Result<Operand, ExportError> {
+        let [operand, init] = &site.operands[..] else { unreachable!("the arity is checked") };
+        let row = Self::with_size(&operand.of, axis, 1);
+        let counter = TensorType::scalar(DType::I64);
+        let zero = self.constant(site, &Array::scalar(0i64));
+        let one = self.constant(site, &Array::scalar(1i64));
+        let end = self.constant(site, &Array::scalar(size));
+        let last = self.constant(site, &Array::scalar(size - 1));
+        let state = [zero.clone(), self.broadcast(site, init, &row)?, self.broadcast(site, init, &operand.of)?];
+        let types = [counter.clone(), row.clone(), operand.of.clone()];
+        let condition = self.region(site, &types, |exporter, state| {
+            Ok(vec![exporter.compare(site, "LT", &state[0], &end)])
+        })?;
+        let step = self.region(site, &types, |exporter, state| {
+            let [count, accumulator, results] = state else { unreachable!("three parameters") };
+            let place = match reverse {
+                false => count.clone(),
+                true => exporter.step(site, "stablehlo.subtract", &[&last, count], "", counter.clone()),
+            };
+            let starts: Vec<&Operand> =
+                (0..row.rank()).map(|other| if other == axis { &place } else { &zero }).collect();
+            let sizes: Vec<i64> = row.dims.iter().filter_map(|dim| dim.as_known()).collect();
+            let attributes = format!("slice_sizes = {}", i64_array(sizes));
+            let operands = [&[operand][..], &starts].concat();
+            let element = exporter.step(site, "stablehlo.dynamic_slice", &operands, attributes, row.clone());
+            let regions = vec![exporter.graph_region(site, body)?];
+            let attributes = format!("dimensions = {}", i64_array(0..row.rank() as i64));
+            let details = Details { attributes, regions };
+            let next = exporter.step(site, "stablehlo.map", &[accumulator, &element], details, row.clone());
+            let operands = [&[results, &next][..], &starts].concat();
+            let of = operand.of.clone();
+            let results = exporter.step(site, "stablehlo.dynamic_update_slice", &operands, "", of);
+            let count = exporter.step(site, "stablehlo.add", &[count, &one], "", counter.clone());
+            Ok(vec![count, next, results])
+        })?;
+        let details = Details { attributes: String::new(), regions: vec![condition, step] };
+        Ok(self.write(site, site.name, "stablehlo.while", &state, details, &types).swap_remove(2))
+    }
+
+    /// The attributes of a window; `dilations` are written where the op has such.
+    fn window(&self, site: &Site<'_>, window: &[WindowAxis], dilations: bool) -> Result<String, ExportError> {
+        let mut sizes = Vec::new();
+        for axis in window {
+            let size = self.dim(&axis.size);
+            sizes.push(size.as_known().ok_or_else(|| site.error(format!("a window of size {size} has no dynamic form")))?);
+        }
+        let strides = i64_array(window.iter().map(|axis| axis.stride));
+        let padding = pairs(&self.padding(site, window)?);
+        let mut out =
+            format!("window_dimensions = {}, window_strides = {strides}, padding = {padding}", i64_array(sizes));
+        if dilations {
+            let base_dilations = i64_array(window.iter().map(|axis| axis.base_dilation));
+            let dilations = i64_array(window.iter().map(|axis| axis.dilation));
+            out += &format!(", base_dilations = {base_dilations}, window_dilations = {dilations}");
+        }
+        Ok(out)
+    }
+
+    /// The paddings of a window, which must be known.
+    pub(super) fn padding(&self, site: &Site<'_>, window: &[WindowAxis]) -> Result<Vec<(i64, i64)>, ExportError> {
+        let known = |dim: &tancho_ir::Dim| {
+            let dim = self.dim(dim);
+            dim.as_known().ok_or_else(|| site.error(format!("a padding of {dim} has no dynamic form")))
+        };
+        window.iter().map(|axis| Ok((known(&axis.low)?, known(&axis.high)?))).collect()
+    }
+
+    /// `array<i1: …>` of what is reversed.
+    pub(super) fn reversal(reversed: &[bool]) -> String {
+        bool_array(reversed)
+    }
+}
+
+fn sorted(axes: &[usize]) -> Vec<usize> {
+    let mut axes = axes.to_vec();
+    axes.sort_unstable();
+    axes
+}
+
+/// What a fold begins with.
+fn initial(kind: ReduceKind, dtype: DType) -> Array {
+    match kind {
+        ReduceKind::Sum | ReduceKind::Or => with_element!(dtype, T => Array::scalar(T::default())),
+        ReduceKind::Product => with_element!(dtype, T => Array::scalar(T::ONE)),
+        ReduceKind::And => with_element!(dtype, T => Array::scalar(T::ALL_ONES)),
+        ReduceKind::Max | ReduceKind::ArgMax(_) => with_element!(dtype, T => Array::scalar(T::LEAST)),
+        ReduceKind::Min | ReduceKind::ArgMin(_) => with_element!(dtype, T => Array::scalar(T::GREATEST)),
+    }
+}
+
+/// What folds begin with, of each type.
+trait Initial: Element {
+    const ONE: Self;
+    /// All bits, where the type has bitwise ops.
+    const ALL_ONES: Self;
+    const LEAST: Self;
+    const GREATEST: Self;
+}
+
+macro_rules! initial {
+    ($($rust:ty: $one:expr, $ones:expr, $least:expr, $greatest:expr;)*) => {$(
+        impl Initial for $rust {
+            const ONE: Self = $one;
+            const ALL_ONES: Self = $ones;
+            const LEAST: Self = $least;
+            const GREATEST: Self = $greatest;
+        }
+    )*};
+}
+initial! {
+    f16: f16::ONE, f16::ONE, f16::NEG_INFINITY, f16::INFINITY;
+    bf16: bf16::ONE, bf16::ONE, bf16::NEG_INFINITY, bf16::INFINITY;
+    f32: 1.0, 1.0, f32::NEG_INFINITY, f32::INFINITY;
+    f64: 1.0, 1.0, f64::NEG_INFINITY, f64::INFINITY;
+    i8: 1, -1, i8::MIN, i8::MAX;
+    i16: 1, -1, i16::MIN, i16::MAX;
+    i32: 1, -1, i32::MIN, i32::MAX;
+    i64: 1, -1, i64::MIN, i64::MAX;
+    u8: 1, u8::MAX, 0, u8::MAX;
+    u16: 1, u16::MAX, 0, u16::MAX;
+    u32: 1, u32::MAX, 0, u32::MAX;
+    u64: 1, u64::MAX, 0, u64::MAX;
+    bool: true, true, false, true;
+}

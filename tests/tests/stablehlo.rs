@@ -1,0 +1,3 @@
+//! StableHLO: what is exported reads back and means the same, and the fixtures give the values of JAX.
+
+mod export;
