@@ -2,11 +2,17 @@
 //! for every graph, also for one whose types are wrong.
 #![no_main]
 
+mod memory;
+
 use libfuzzer_sys::fuzz_target;
 use tancho_ir::{ParseOptions, parse, parse_with, verify};
 
-fuzz_target!(init: tancho_tensor::pool::set_memory_limit(64 << 20), |text: &str| {
-    if let Ok(graph) = parse(text, "fuzz.ir") {
+/// What constants may take together; an array of equal elements is written as one.
+const ARRAYS: usize = 16 << 20;
+
+fuzz_target!(init: tancho_tensor::pool::set_memory_limit(ARRAYS), |text: &str| {
+    // A parser holds no more than 1,000 bytes for each of the text, 1 MiB, and the arrays.
+    if let Ok(graph) = memory::within(text.len(), 1000, ARRAYS + (1 << 20), || parse(text, "fuzz.ir")) {
         let printed = graph.to_string();
         let again = parse(&printed, "printed.ir").unwrap_or_else(|error| panic!("{error}\n{printed}"));
         assert_eq!(again.to_string(), printed);

@@ -18,12 +18,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tancho-macros", &[]),
     ("tancho-formats", &["tancho-tensor", "tancho-ir"]),
     ("tancho", &["tancho-tensor", "tancho-ir", "tancho-core", "tancho-macros", "tancho-formats"]),
-    ("tancho-cli", &["tancho-tensor", "tancho-ir", "tancho-passes", "tancho-runtime", "tancho-formats"]),
+    (
+        "tancho-cli",
+        &["tancho-tensor", "tancho-ir", "tancho-interp", "tancho-passes", "tancho-runtime", "tancho-formats"],
+    ),
     ("tancho-testing", &["tancho-tensor", "tancho-ir", "tancho-interp", "tancho-passes"]),
 ];
 
-/// The crates that may reach the interpreter through what they depend on in earnest.
-const MAY_REACH_THE_INTERPRETER: &[&str] = &["tancho-interp", "tancho-testing", "tancho-tests"];
+/// The crates that may reach the interpreter through what they depend on in earnest: tests, and the program for its
+/// command `conformance`.
+const MAY_REACH_THE_INTERPRETER: &[&str] = &["tancho-interp", "tancho-testing", "tancho-tests", "tancho-cli"];
 
 /// Packages that may use every crate.
 const TESTS: &[&str] = &["tancho-tests"];

@@ -341,13 +341,13 @@ impl<'c> Planner<'c> {
         let mut axes = Vec::new();
         for WindowsViewAxis { size, element_stride, positions, window } in &view.axes {
             axes.push(WindowsAxis {
-                size: self.size(size)?,
-                element_stride: self.evaluate(element_stride)? as isize,
+                size: self.place_size(size)? as usize,
+                element_stride: self.place_size(element_stride)? as isize,
                 positions: self.size(positions)?,
                 stride: window.stride as usize,
-                window: self.size(&window.size)?,
+                window: self.place_size(&window.size)? as usize,
                 dilation: window.dilation as usize,
-                low: self.evaluate(&window.low)? as isize,
+                low: self.place_size(&window.low)? as isize,
                 base_dilation: window.base_dilation as usize,
             });
         }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use tancho_ir::{Bindings, TensorType};
+use tancho_ir::{Bindings, Dim, TensorType};
 use tancho_tensor::{ALIGNMENT, Shape};
 
 use crate::compiled::Compiled;
@@ -51,11 +51,18 @@ impl Planner<'_> {
         }
         let work = self.evaluate(&launch.work)?.max(1);
         let pointers = launch.operands.iter().map(|operand| self.place(operand.0)).collect();
-        let arguments = launch.sizes.iter().map(|dim| self.evaluate(dim)).collect::<Result<_, _>>()?;
+        let arguments = launch.sizes.iter().map(|dim| self.place_size(dim)).collect::<Result<_, _>>()?;
         let code = self.compiled.codes[index].as_ref().expect("a procedure has code");
         let kernel = BoundKernel { function: code.function(), pointers, arguments };
         self.steps.push(Step::Loop(LoopStep { kernel, tiles: Tiles::of_loop(Form::Map, rows, 1, work) }));
         Ok(())
+    }
+
+    /// A size with which code computes places: small enough that sums and products with window sizes do not overflow.
+    pub(crate) fn place_size(&self, dim: &Dim) -> Result<i64, PlanError> {
+        const LARGEST: u64 = 1 << 48;
+        let size = self.evaluate(dim)?;
+        if size.unsigned_abs() > LARGEST { Err(PlanError::Size(dim.clone())) } else { Ok(size) }
     }
 
     fn push_copy(&mut self, to: crate::step::Pointer, from: crate::step::Pointer, bytes: usize) {

@@ -11,6 +11,8 @@ use std::ops::Range;
 use crate::element::Element;
 
 /// What is known of the windows before the input's address is. Strides are in elements.
+///
+/// Places are computed without checks: sizes, strides and paddings are below 2⁴⁸, and windows and dilations below 2³².
 #[derive(Clone, Debug)]
 pub struct Windows {
     pub axes: Vec<WindowsAxis>,
@@ -85,7 +87,7 @@ pub(crate) unsafe fn gather<T: Element>(
         let is_inside = undilated
             && origins.clone().all(|(axis, &position)| {
                 let origin = (position * axis.stride) as isize - axis.low;
-                origin >= 0 && origin + ((axis.window.max(1) - 1) * axis.dilation) as isize <= axis.size as isize - 1
+                origin >= 0 && origin + (((axis.window.max(1) - 1) * axis.dilation) as isize) < axis.size as isize
             });
         let batch_start = input.wrapping_offset(batch as isize * windows.batch_stride);
         if is_inside {

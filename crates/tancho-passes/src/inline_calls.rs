@@ -40,6 +40,10 @@ pub fn run(graph: &mut Graph, context: &Context) -> Changed {
 }
 
 fn callee(graph: &Graph, id: NodeId) -> Option<&Arc<Graph>> {
+    // A call whose users went with another call is gone.
+    if !graph.contains(id) {
+        return None;
+    }
     match graph.node(id).op()? {
         Op::Control(ControlOp::Call(callee)) => Some(callee),
         Op::Control(_)

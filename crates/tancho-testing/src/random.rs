@@ -62,7 +62,16 @@ const FLOATS: [DType; 4] = [DType::F16, DType::BF16, DType::F32, DType::F64];
 
 /// A graph that a seed determines.
 pub fn random_graph(seed: u64, options: RandomOptions) -> Graph {
-    let mut grower = Grower::new("random", seed, options);
+    graph_from(Generator::new(seed), options)
+}
+
+/// A graph that some bytes determine, such that a change of one byte mostly changes little of the graph.
+pub fn random_graph_from_bytes(bytes: &[u8], options: RandomOptions) -> Graph {
+    graph_from(Generator::from_bytes(bytes), options)
+}
+
+fn graph_from(random: Generator, options: RandomOptions) -> Graph {
+    let mut grower = Grower::new("random", random, options);
     for _ in 0..1 + grower.random.below(3) {
         grower.add_random_parameter();
     }
@@ -83,14 +92,14 @@ struct Grower {
 }
 
 impl Grower {
-    fn new(name: &str, seed: u64, options: RandomOptions) -> Self {
-        Grower { graph: Graph::new(name), values: Vec::new(), random: Generator::new(seed), options, max_rank: MAX_RANK }
+    fn new(name: &str, random: Generator, options: RandomOptions) -> Self {
+        Grower { graph: Graph::new(name), values: Vec::new(), random, options, max_rank: MAX_RANK }
     }
 
     /// A graph that this one shall hold, with parameters of some types.
     fn new_held(&mut self, name: &str, parameters: &[TensorType]) -> Self {
         let options = RandomOptions { nesting: self.options.nesting.saturating_sub(1), ..self.options };
-        let mut held = Grower::new(name, self.random.next_u64(), options);
+        let mut held = Grower::new(name, Generator::new(self.random.next_u64()), options);
         held.max_rank = self.max_rank;
         parameters.iter().for_each(|of| held.add_parameter(of.clone()));
         if parameters.is_empty() {
@@ -343,4 +352,45 @@ fn whole_numbers(dtype: DType, shape: &Shape, mut next: impl FnMut() -> i64) -> 
         DType::Bool => typed!(|number| number != 0),
     };
     made.expect("memory for a test")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::samples::prototypes;
+
+    fn count_ops(graph: &Graph, counts: &mut BTreeMap<&'static str, usize>) {
+        for op in graph.node_ids().filter_map(|id| graph.node(id).op()) {
+            *counts.entry(op.name()).or_default() += 1;
+            op.regions().iter().for_each(|(_, region)| count_ops(region, counts));
+        }
+    }
+
+    #[test]
+    fn random_graphs_have_every_op_but_calls_of_the_host() {
+        let mut counts = BTreeMap::new();
+        for seed in 0..1000 {
+            count_ops(&random_graph(seed, RandomOptions { elementary: true, ..RandomOptions::default() }), &mut counts);
+        }
+        for op in prototypes() {
+            // Sizes are known, so that there is no use for their names.
+            if !matches!(op.name(), "custom_call" | "dimension_size") {
+                assert!(counts.get(op.name()).copied().unwrap_or(0) >= 20, "{}: {counts:?}", op.name());
+            }
+        }
+    }
+
+    #[test]
+    fn random_graphs_are_sound_and_read_back_as_they_print() {
+        for seed in 0..300 {
+            let graph = random_graph(seed, RandomOptions::default());
+            tancho_ir::verify(&graph).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{graph}"));
+            let printed = graph.to_string();
+            assert_eq!(random_graph(seed, RandomOptions::default()).to_string(), printed, "seed {seed}");
+            let again = tancho_ir::parse(&printed, "random.ir").unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+            assert_eq!(again.to_string(), printed, "seed {seed}");
+        }
+    }
 }

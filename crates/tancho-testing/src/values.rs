@@ -19,18 +19,29 @@ pub enum Flavour {
     Whole,
 }
 
-/// Random numbers: the splitmix64 generator.
+/// Random numbers: the splitmix64 generator, before which numbers may come that are given.
 #[derive(Clone, Debug)]
 pub struct Generator {
     state: u64,
+    /// The numbers that are given and were not yet taken, the last one first.
+    given: Vec<u16>,
 }
 
 impl Generator {
     pub fn new(seed: u64) -> Self {
-        Generator { state: seed }
+        Generator { state: seed, given: Vec::new() }
+    }
+
+    /// Begins with the numbers that pairs of bytes make, so that a fuzzer which changes a byte changes one decision.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let given = bytes.chunks_exact(2).rev().map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        Generator { state: bytes.len() as u64, given }
     }
 
     pub fn next_u64(&mut self) -> u64 {
+        if let Some(number) = self.given.pop() {
+            return number.into();
+        }
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.state;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -2,9 +2,9 @@
 
 use tancho_formats::stablehlo::{ImportOptions, export, import_stablehlo};
 use tancho_interp::interpret_with;
-use tancho_ir::Graph;
+use tancho_ir::{Graph, Symbol, TensorType};
 use tancho_tensor::{Array, DType};
-use tancho_testing::samples::{host_functions, samples};
+use tancho_testing::samples::{host_functions, samples, symbolic_samples};
 use tancho_testing::values::{Flavour, arrays};
 
 /// The graph after the way to StableHLO and back.
@@ -97,4 +97,55 @@ fn samples_are_written_for_jax() {
             }
         }
     }
+}
+
+/// Sizes for the symbols of a sample, which may fit.
+const SIZES: [[i64; 4]; 4] = [[4, 4, 4, 4], [3, 5, 2, 4], [6, 2, 3, 5], [1, 1, 1, 1]];
+
+#[test]
+fn ops_with_symbols_come_back() {
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for (seed, sample) in symbolic_samples().into_iter().enumerate() {
+        let graph = sample.graph();
+        let again = match round_trip(&graph) {
+            Ok(again) => again,
+            Err(error) if is_static_only(&error) => continue,
+            Err(error) => {
+                wrong.push(format!("{sample}: {error}"));
+                continue;
+            }
+        };
+        let mut symbols = std::collections::BTreeSet::new();
+        graph.parameter_types().for_each(|of| of.dims.iter().for_each(|dim| dim.collect_symbols(&mut symbols)));
+        for sizes in SIZES {
+            let value = |symbol: &Symbol| symbols.iter().zip(sizes).find(|(known, _)| *known == symbol).map(|(_, size)| size);
+            let types: Option<Vec<TensorType>> = graph
+                .parameter_types()
+                .map(|of| Some(TensorType::new(of.dtype, of.evaluate(&value)?.sizes().iter().copied())))
+                .collect();
+            let Some(types) = types else { continue };
+            let arguments = arrays(&types, Flavour::Whole, seed as u64);
+            let run = |graph: &Graph| interpret_with(graph, &arguments, &host_functions);
+            let Ok(expected) = run(&graph) else { continue };
+            match run(&again) {
+                Ok(found) if found.len() == expected.len() => {
+                    compared += 1;
+                    if !found.iter().zip(&expected).all(|(found, expected)| agree(found, expected)) {
+                        wrong.push(format!("{sample}: other values for {sizes:?}\n{again}"));
+                    }
+                }
+                Ok(_) => wrong.push(format!("{sample}: other results\n{again}")),
+                Err(error) => wrong.push(format!("{sample}: {error} for {sizes:?}\n{again}")),
+            }
+        }
+    }
+    let text: String = wrong.iter().map(|error| error.chars().take(1500).collect::<String>() + "\n\n").collect();
+    assert!(wrong.is_empty(), "{} of {compared}:\n{text}", wrong.len());
+    assert!(compared > 100, "{compared} comparisons");
+}
+
+/// What has no form with symbols, and says so.
+fn is_static_only(error: &str) -> bool {
+    error.contains("no dynamic form") || error.contains("no argument has the size")
 }

@@ -1,6 +1,7 @@
 //! The process that runs cases: it reads requests and reports each step.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::io::{self, BufRead};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
@@ -10,9 +11,9 @@ use tancho_formats::stablehlo::{
     Check, CheckKind, ImportError, ImportOptions, compare, compare_within, import_module, parse, public_functions,
 };
 use tancho_interp::interpret;
-use tancho_ir::{Graph, verify};
+use tancho_ir::{Graph, Op, verify};
 use tancho_runtime::{Argument, CompileOptions, Executable, trim_code};
-use tancho_tensor::Array;
+use tancho_tensor::{Array, DType};
 
 use super::cases::{disabled, read_arrays, runs_beside};
 use super::protocol::{Message, Outcome, Request, Step};
@@ -20,9 +21,16 @@ use crate::args::{Mode, Rules, WorkerArguments};
 use crate::error::CliError;
 use crate::program::read_utf8;
 
+thread_local! {
+    /// Where the last panic was.
+    static PANIC_PLACE: Cell<String> = const { Cell::new(String::new()) };
+}
+
 pub fn work(arguments: &WorkerArguments) -> Result<String, CliError> {
-    // The message of a panic is part of the report.
-    panic::set_hook(Box::new(|_| {}));
+    // The message of a panic is part of the report, and so is its place.
+    panic::set_hook(Box::new(|panic| {
+        PANIC_PLACE.set(panic.location().map(ToString::to_string).unwrap_or_default());
+    }));
     for line in io::stdin().lock().lines() {
         let line = line.map_err(CliError::Worker)?;
         let Some(request) = Request::read(&line) else { continue };
@@ -128,7 +136,7 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
         text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
     };
     panic::catch_unwind(AssertUnwindSafe(run))
-        .unwrap_or_else(|payload| Err(Trouble::Failed(format!("panicked: {}", message(payload)))))
+        .unwrap_or_else(|payload| Err(Trouble::Failed(format!("panicked at {}: {}", PANIC_PLACE.take(), message(payload)))))
 }
 
 /// Runs a function of a self-checking module.
@@ -156,6 +164,7 @@ fn check_function(module: &Module, file: &Path, name: &str, mode: Mode) -> Resul
 /// Runs a program with values beside it.
 fn check_run(module: &Module, file: &Path, prefix: &str, mode: Mode, rules: &Rules) -> Result<(), Trouble> {
     let (graph, _) = import(module, file, &ImportOptions::default())?;
+    let least = tolerance(&graph);
     let inputs = read_arrays(file, prefix, "input")?;
     let expected = read_arrays(file, prefix, "output")?;
     let results = run(graph, &inputs, mode)?;
@@ -163,10 +172,27 @@ fn check_run(module: &Module, file: &Path, prefix: &str, mode: Mode, rules: &Rul
         return Err(Trouble::Failed(format!("{} results, expected {}", results.len(), expected.len())));
     }
     for (position, (actual, expected)) in results.iter().zip(&expected).enumerate() {
-        compare_within(actual, expected, rules.rtol, rules.atol)
+        compare_within(actual, expected, rules.rtol.max(least), rules.atol.max(least))
             .map_err(|mismatch| format!("output {position}: {mismatch}"))?;
     }
     Ok(())
+}
+
+/// What a program is allowed at least, since 16-bit floats on the way leave no more digits.
+fn tolerance(graph: &Graph) -> f64 {
+    let mut tolerance = 0.0f64;
+    for id in graph.node_ids() {
+        for of in graph.node(id).types() {
+            tolerance = tolerance.max(match of.dtype {
+                DType::BF16 => 1e-2,
+                DType::F16 => 1e-3,
+                _ => 0.0,
+            });
+        }
+        let regions = graph.node(id).op().map(Op::regions).unwrap_or_default();
+        tolerance = regions.iter().map(|(_, region)| self::tolerance(region)).fold(tolerance, f64::max);
+    }
+    tolerance
 }
 
 fn import(module: &Module, file: &Path, options: &ImportOptions<'_>) -> Result<(Graph, Vec<Check>), Trouble> {

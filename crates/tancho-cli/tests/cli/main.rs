@@ -9,10 +9,12 @@ use tempfile::TempDir;
 
 mod bench;
 mod check;
+mod conformance;
 mod digits;
 mod dump;
 mod errors;
 mod run;
+mod stablehlo;
 
 /// A dense layer, and the sum of what it gives.
 pub const DENSE: &str = "\

@@ -1,6 +1,6 @@
 //! StableHLO programs: the text form of MLIR, read into a syntax tree.
 //!
-//! MLIR writes every op in one of two ways, a generic one and one of the op's own. [`parse`] reads both, and what it
+//! MLIR writes every op in one of two ways, a generic one and one of the op's own. [`parse()`] reads both, and what it
 //! returns is always what the generic form says. It knows nothing of what the ops mean.
 //!
 //! - [`syntax`] (with `types`, `attribute`): the tree.

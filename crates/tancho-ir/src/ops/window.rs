@@ -34,6 +34,9 @@ impl WindowAxis {
 
     /// The number of places of the window in a padded axis of size `n`.
     pub fn positions(&self, n: &Dim) -> Dim {
+        if self.is_trivial() {
+            return n.clone();
+        }
         let padded = self.low.clone() + dilated(n, self.base_dilation) + self.high.clone();
         let span = dilated(&self.size, self.dilation);
         let steps = (padded - span).floor_div(&Dim::known(self.stride)).expect("the stride is positive");
@@ -58,14 +61,22 @@ pub fn dilated(size: &Dim, dilation: i64) -> Dim {
     }
 }
 
-/// Requires positive sizes, strides and dilations.
+/// The largest size, stride, dilation and padding of a window, so that places are computed without overflow.
+const LARGEST: i64 = i32::MAX as i64;
+
+/// Requires positive sizes, strides and dilations, none of which is beyond what a place is computed with.
 pub(super) fn check_axis(window: &WindowAxis, axis: usize, check: &mut Check<'_>) -> Result<(), OpError> {
-    let WindowAxis { size, stride, low: _, high: _, base_dilation, dilation } = window;
+    let WindowAxis { size, stride, low, high, base_dilation, dilation } = window;
     check.at_least(size, &Dim::ONE, "c5", || format!("the window has size {size} along axis {axis}"))?;
     for (what, value, constraint) in
         [("stride", stride, "c7"), ("base dilation", base_dilation, "c9"), ("dilation", dilation, "c11")]
     {
         check.that(*value >= 1, constraint, || format!("{what} {value} of axis {axis} is not positive"))?;
+        check.that(*value <= LARGEST, constraint, || format!("{what} {value} of axis {axis} is beyond {LARGEST}"))?;
+    }
+    for (what, dim) in [("size", size), ("low padding", low), ("high padding", high)] {
+        let fits = dim.as_known().is_none_or(|value| value.unsigned_abs() <= LARGEST as u64);
+        check.that(fits, "c5", || format!("{what} {dim} of axis {axis} is beyond {LARGEST}"))?;
     }
     Ok(())
 }

@@ -137,7 +137,7 @@ impl Grower {
     }
 
     /// The graph, whose results are the newest value and some others.
-    fn finish(mut self) -> Graph {
+    pub(super) fn finish(mut self) -> Graph {
         let mut results = vec![*self.values.last().expect("a value at least")];
         for _ in 0..self.random.below(3) {
             let value = self.any_value();

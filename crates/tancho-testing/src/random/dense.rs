@@ -1,7 +1,7 @@
 //! Elementwise ops, the movement of data, reductions, products.
 
 use tancho_ir::ops::{BinaryOp, Comparison, DotOp, ElementwiseOp, ReduceKind, ReduceOp, ShapeOp, UnaryOp};
-use tancho_ir::{Dim, Dims, TensorType, Value};
+use tancho_ir::{Dim, Dims, Value};
 use tancho_tensor::DType;
 
 use super::{Grower, SIZES};

@@ -19,7 +19,7 @@ struct Places {
     indices: Value,
     /// The sizes of the result (of the updates).
     dims: Dims,
-    /// Whether the index vectors are in order and no two the same.
+    /// Whether the index vectors are in order and no two slices meet.
     distinct: bool,
 }
 
@@ -115,8 +115,9 @@ impl Grower {
             indices_batching.iter_mut().filter(|axis| **axis >= index_vector_dim).for_each(|axis| *axis += 1);
         }
 
-        // A row of consecutive numbers is in order, and no two are the same.
-        let distinct = map.len() == 1 && batch.len() == 1 && operand_batching.is_empty() && self.one_in(2);
+        // A row of consecutive numbers is in order, and no two slices meet.
+        let one_row = map.len() == 1 && batch.len() == 1 && operand_batching.is_empty();
+        let distinct = one_row && slice[map[0]] <= 1 && self.one_in(2);
         let dtype = *self.random.choose(&INTEGERS);
         let mut next = self.random.below(3) as i64 - 1;
         let random = &mut self.random;

@@ -35,10 +35,10 @@ pub fn counterpart(op: &Op) -> String {
         Op::Conv(_) => "`stablehlo.convolution` of the highest precision, `stablehlo.dynamic_conv`",
         Op::Fold(op) => match op {
             FoldOp::Reduce { .. } => "`stablehlo.reduce`",
-            FoldOp::ReduceWindow { .. } => "`stablehlo.reduce_window`; window and padding must be known",
+            FoldOp::ReduceWindow { .. } => "`stablehlo.reduce_window`, or the custom call `stablehlo.dynamic_reduce_window`",
             FoldOp::SelectAndScatter { .. } => "`stablehlo.select_and_scatter`; window and padding must be known",
             FoldOp::Scan { .. } => {
-                "`stablehlo.reduce_window` where the initial value changes nothing, else `stablehlo.while`; sizes must be known"
+                "`stablehlo.reduce_window` where the initial value changes nothing, else `stablehlo.while` for known sizes"
             }
         },
         Op::Index(op) => match op {

@@ -192,25 +192,37 @@ impl<'g> Exporter<'g> {
         known.retain(|_, dim| dim.as_known().is_some());
         let types: Vec<TensorType> =
             parameters.iter().map(|of| of.substitute(&|symbol| known.get(symbol).cloned())).collect();
-        let key = (std::ptr::from_ref(graph), types.clone());
-        let callee = match self.callees.get(&key) {
-            Some(callee) => callee.clone(),
-            None => {
-                let name = if graph.name().is_empty() { "function".into() } else { word(graph.name()) };
-                let name = self.function_names.fresh_word(&name);
-                let (text, results) = self.nested(site, |exporter| exporter.function(graph, "private", &name, &types))?;
-                self.functions.push(text);
-                let callee = Callee { name, results };
-                self.callees.insert(key, callee.clone());
-                callee
-            }
-        };
+        let callee = self.callee(site, graph, &types)?;
         let arguments: Vec<Operand> =
             site.operands.iter().zip(types).map(|(operand, of)| self.retyped(site, operand, &of)).collect();
         let attributes = format!("callee = @{}", callee.name);
         let results = self.write(site, site.name, "func.call", &arguments, attributes, &callee.results);
         // The caller may know sizes that the callee does not.
         Ok(results.iter().zip(&site.types).map(|(result, of)| self.retyped(site, result, of)).collect())
+    }
+
+    /// The function that a graph is for parameters of these types.
+    fn callee(&mut self, site: &Site<'_>, graph: &'g Graph, types: &[TensorType]) -> Result<Callee, ExportError> {
+        let key = (std::ptr::from_ref(graph), types.to_vec());
+        if let Some(callee) = self.callees.get(&key) {
+            return Ok(callee.clone());
+        }
+        let name = if graph.name().is_empty() { "function".into() } else { word(graph.name()) };
+        let name = self.function_names.fresh_word(&name);
+        let (text, results) = self.nested(site, |exporter| exporter.function(graph, "private", &name, types))?;
+        self.functions.push(text);
+        let callee = Callee { name, results };
+        self.callees.insert(key, callee.clone());
+        Ok(callee)
+    }
+
+    /// The name of a function that is the body of a fold, for ops that have no regions.
+    pub(super) fn body_function(&mut self, site: &Site<'_>, body: &'g Graph) -> Result<String, ExportError> {
+        let types: Vec<TensorType> = body.parameter_types().cloned().collect();
+        let outside = mem::replace(&mut self.inlines_calls, true);
+        let callee = self.callee(site, body, &types);
+        self.inlines_calls = outside;
+        callee.map(|callee| callee.name)
     }
 
     /// A value under a type that differs only in which sizes are known.

@@ -1,7 +1,7 @@
 //! Folds: `reduce` with a body, windows, and running folds.
 
 use tancho_ir::ops::{BinaryOp, ElementwiseOp, FoldOp, ReduceKind, ReduceOp, WindowAxis};
-use tancho_ir::{Graph, Op, TensorType};
+use tancho_ir::{Dim, Graph, Op, TensorType};
 use tancho_tensor::{Array, DType, Element, bf16, f16, with_element};
 
 use super::ExportError;
@@ -85,6 +85,9 @@ impl<'g> Exporter<'g> {
                 let attributes = format!("dimensions = {}", axis_array(&sorted(axes)));
                 Ok(self.finish(site, "stablehlo.reduce", &site.operands, Details { attributes, regions }))
             }
+            FoldOp::ReduceWindow { window, body } if !self.is_known(window) => {
+                self.dynamic_reduce_window(site, window, body)
+            }
             FoldOp::ReduceWindow { window, body } => {
                 let regions = vec![self.graph_region(site, body)?];
                 let attributes = self.window(site, window, true)?;
@@ -96,13 +99,19 @@ impl<'g> Exporter<'g> {
                 Ok(self.finish(site, "stablehlo.select_and_scatter", &site.operands, Details { attributes, regions }))
             }
             FoldOp::Scan { axis, reverse, body } => {
-                let size = site.operands[0].of.dims[*axis].as_known();
-                let (Some(size), Some(_)) = (size, site.operands[0].of.known_shape()) else {
-                    return Err(site.error(format!("running folds of {} have no dynamic form", site.operands[0].of)));
+                let size = &site.operands[0].of.dims[*axis];
+                if self.is_monoid(site, body) && *size != Dim::ZERO {
+                    let mut window = vec![WindowAxis::default(); site.types[0].rank()];
+                    window[*axis] = WindowAxis::of_size(size.clone());
+                    let padding = if *reverse { &mut window[*axis].high } else { &mut window[*axis].low };
+                    *padding = size.clone() - Dim::ONE;
+                    return self.scan_window(site, &window, body);
+                }
+                let (Some(size), Some(_)) = (size.as_known(), site.operands[0].of.known_shape()) else {
+                    return Err(site.error(format!("such running folds of {} have no dynamic form", site.operands[0].of)));
                 };
                 let result = match size {
                     0 => site.operands[0].clone(),
-                    _ if self.is_monoid(site, body) => self.scan_window(site, *axis, size, *reverse, body)?,
                     _ => self.scan_loop(site, *axis, size, *reverse, body)?,
                 };
                 Ok(vec![result])
@@ -129,21 +138,70 @@ impl<'g> Exporter<'g> {
         of_parameters && kind.accepts(dtype) && init.is_some_and(|init| init.same_bits(&initial(kind, dtype)))
     }
 
+    /// A running fold as a window that is as long as the axis; its sizes are in the symbols of the function.
     fn scan_window(
         &mut self,
         site: &Site<'_>,
-        axis: usize,
-        size: i64,
-        reverse: bool,
+        window: &[WindowAxis],
         body: &'g Graph,
-    ) -> Result<Operand, ExportError> {
-        let mut window = vec![WindowAxis::default(); site.types[0].rank()];
-        window[axis] = WindowAxis::of_size(size);
-        let padding = if reverse { &mut window[axis].high } else { &mut window[axis].low };
-        *padding = (size - 1).into();
+    ) -> Result<Vec<Operand>, ExportError> {
+        if window.iter().any(|axis| axis.size.as_known().is_none()) {
+            return self.dynamic_window_call(site, window, body);
+        }
         let regions = vec![self.graph_region(site, body)?];
-        let attributes = self.window(site, &window, true)?;
-        Ok(self.finish_one(site, "stablehlo.reduce_window", &site.operands, Details { attributes, regions }))
+        let attributes = self.window(site, window, true)?;
+        Ok(self.finish(site, "stablehlo.reduce_window", &site.operands, Details { attributes, regions }))
+    }
+
+    fn is_known(&self, window: &[WindowAxis]) -> bool {
+        let known = |dim: &Dim| self.dim(dim).as_known().is_some();
+        window.iter().all(|axis| known(&axis.size) && known(&axis.low) && known(&axis.high))
+    }
+
+    fn dynamic_reduce_window(
+        &mut self,
+        site: &Site<'_>,
+        window: &[WindowAxis],
+        body: &'g Graph,
+    ) -> Result<Vec<Operand>, ExportError> {
+        let here = |axis: &WindowAxis| WindowAxis {
+            size: self.dim(&axis.size),
+            low: self.dim(&axis.low),
+            high: self.dim(&axis.high),
+            ..axis.clone()
+        };
+        let window: Vec<WindowAxis> = window.iter().map(here).collect();
+        self.dynamic_window_call(site, &window, body)
+    }
+
+    /// The custom call that stands for `reduce_window` with sizes that are operands.
+    fn dynamic_window_call(
+        &mut self,
+        site: &Site<'_>,
+        window: &[WindowAxis],
+        body: &'g Graph,
+    ) -> Result<Vec<Operand>, ExportError> {
+        let name = self.body_function(site, body)?;
+        let sizes: Vec<Dim> = window.iter().map(|axis| axis.size.clone()).collect();
+        let sides: Vec<Dim> = window.iter().flat_map(|axis| [axis.low.clone(), axis.high.clone()]).collect();
+        let numbers = |number: fn(&WindowAxis) -> i64| window.iter().map(number).collect::<Vec<_>>();
+        let sizes = self.size_vector(site, &sizes)?;
+        let strides = self.integers(site, &numbers(|axis| axis.stride));
+        let base_dilations = self.integers(site, &numbers(|axis| axis.base_dilation));
+        let dilations = self.integers(site, &numbers(|axis| axis.dilation));
+        let padding = self.paddings(site, &sides)?;
+        let operands = [&site.operands[..], &[sizes, strides, base_dilations, dilations, padding]].concat();
+        let attributes = format!(
+            "call_target_name = \"stablehlo.dynamic_reduce_window\", called_computations = [@{name}], api_version = 2 : i32"
+        );
+        Ok(self.finish(site, "stablehlo.custom_call", &operands, attributes))
+    }
+
+    /// What is before and behind each axis, in turn, as a tensor of pairs.
+    pub(super) fn paddings(&mut self, site: &Site<'_>, sides: &[Dim]) -> Result<Operand, ExportError> {
+        let vector = self.size_vector(site, sides)?;
+        let of = TensorType::new(DType::I64, [sides.len() / 2, 2]);
+        Ok(self.step(site, "stablehlo.reshape", &[&vector], "", of))
     }
 
     /// A loop over the axis, with the accumulators of all rows as its state.
@@ -214,7 +272,7 @@ impl<'g> Exporter<'g> {
 
     /// The paddings of a window, which must be known.
     pub(super) fn padding(&self, site: &Site<'_>, window: &[WindowAxis]) -> Result<Vec<(i64, i64)>, ExportError> {
-        let known = |dim: &tancho_ir::Dim| {
+        let known = |dim: &Dim| {
             let dim = self.dim(dim);
             dim.as_known().ok_or_else(|| site.error(format!("a padding of {dim} has no dynamic form")))
         };

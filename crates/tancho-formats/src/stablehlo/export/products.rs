@@ -3,8 +3,7 @@
 //! Tancho's products are exact to the last bit of their dtype, so the highest precision is asked for.
 
 use tancho_ir::ops::{ConvAxes, ConvOp, DotOp};
-use tancho_ir::{Dim, TensorType};
-use tancho_tensor::DType;
+use tancho_ir::Dim;
 
 use super::ExportError;
 use super::exporter::{Exporter, Operand, Site};
@@ -47,9 +46,7 @@ impl<'g> Exporter<'g> {
             let attributes = format!("{attributes}, padding = {padding}");
             return Ok(self.finish(site, "stablehlo.convolution", &site.operands, attributes));
         }
-        let sides = self.size_vector(site, &sides)?;
-        let of = TensorType::new(DType::I64, [op.window.len(), 2]);
-        let padding = self.step(site, "stablehlo.reshape", &[&sides], "", of);
+        let padding = self.paddings(site, &sides)?;
         let operands = [site.operands[0].clone(), site.operands[1].clone(), padding];
         Ok(self.finish(site, "stablehlo.dynamic_conv", &operands, attributes))
     }

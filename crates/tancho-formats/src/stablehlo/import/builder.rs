@@ -15,14 +15,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tancho_ir::ops::ShapeOp;
-use tancho_ir::{Dim, Graph, NodeId, Op, Relation, Span, Symbol, TensorType, Value};
-use tancho_tensor::DType;
+use tancho_ir::{Graph, NodeId, Op, Span, Symbol, TensorType, Value};
 
 use super::super::syntax::{Function, LocationId, Module, Operation, Region, ValueId};
-use super::super::types::Type;
 use super::checks::PendingCheck;
 use super::error::Imports;
-use super::site::{Site, Stated};
+use super::site::Site;
 use super::sizes::Sizes;
 
 /// How deep calls and regions may be nested in one another, all together.
@@ -31,9 +29,6 @@ pub(super) const DEPTH_LIMIT: u32 = 64;
 /// The operations that may be made: this many, and so many for each of the module.
 const BASE_OPERATIONS: usize = 100_000;
 const OPERATIONS_FOR_EACH: usize = 64;
-
-/// Sizes whose expressions are longer than this, as text, are refused: they could double with every op.
-const SIZE_LENGTH_LIMIT: usize = 2000;
 
 /// Constants of more elements are passed to a region as operands.
 const COPIED_ELEMENTS: usize = 64;
@@ -82,7 +77,7 @@ pub(super) struct Level {
     inner: HashMap<Value, Value>,
     pub checks: Vec<PendingCheck>,
     /// What must happen even if nothing uses its results, in order and thereby sorted.
-    effects: Vec<NodeId>,
+    pub effects: Vec<NodeId>,
 }
 
 /// The names of one function.
@@ -109,7 +104,7 @@ pub(super) struct Importer<'m> {
     scopes: Vec<Scope<'m>>,
     next_level: u32,
     depth: u32,
-    operations_left: usize,
+    pub operations_left: usize,
     files: HashMap<&'m str, Arc<str>>,
     /// The names that graphs have, those of the functions among them.
     names: HashSet<String>,
@@ -298,6 +293,15 @@ impl<'m> Importer<'m> {
         Err(self.malformed(site, "uses a value that is not visible here"))
     }
 
+    /// The type of an operand, without capturing it.
+    pub(super) fn operand_type(&self, site: &Site<'_>, position: usize) -> Imports<TensorType> {
+        let Binding::Tensor(bound) = self.operand_binding(site, position)? else {
+            return Err(self.unsupported(site, "a tuple or token as an operand"));
+        };
+        let home = self.home(site, &bound)?;
+        Ok(self.levels[home].graph.type_of(bound.value).clone())
+    }
+
     /// What is known of the elements of an operand; looks through regions without capturing anything.
     pub(super) fn sizes_of(&self, site: &Site<'_>, position: usize) -> Imports<Option<Sizes>> {
         let Binding::Tensor(bound) = self.operand_binding(site, position)? else { return Ok(None) };
@@ -364,104 +368,6 @@ impl<'m> Importer<'m> {
             }
         }
         Ok(())
-    }
-
-    // Types.
-
-    pub(super) fn type_of(&self, value: Value) -> &TensorType {
-        self.level().graph.type_of(value)
-    }
-
-    pub(super) fn dtype_of(&self, value: Value) -> DType {
-        self.type_of(value).dtype
-    }
-
-    pub(super) fn rank_of(&self, value: Value) -> usize {
-        self.type_of(value).rank()
-    }
-
-    pub(super) fn require(&mut self, relation: Relation, span: Span) {
-        self.level_mut().graph.add_constraint(relation, span);
-    }
-
-    /// Requires that a value is what the program says: the same dtype and rank, and the sizes that it states.
-    pub(super) fn conform(&mut self, site: &Site<'_>, value: Value, ty: &Type) -> Imports<()> {
-        let stated = self.stated(site, ty)?;
-        let found = self.type_of(value).clone();
-        if stated.dtype != found.dtype || stated.dims.len() != found.rank() {
-            return Err(self.malformed(site, format_args!("expected the type {ty}, found {found}")));
-        }
-        self.conform_dims(site, &stated, &found, ty)
-    }
-
-    fn conform_dims(&mut self, site: &Site<'_>, stated: &Stated, found: &TensorType, ty: &Type) -> Imports<()> {
-        for (stated, found_dim) in stated.dims.iter().zip(&found.dims) {
-            let Some(size) = *stated else { continue };
-            let relation = Relation::Equal(found_dim.clone(), Dim::known(size));
-            match relation.always_holds() {
-                Some(true) => {}
-                Some(false) => {
-                    return Err(self.malformed(site, format_args!("expected the type {ty}, found {found}")));
-                }
-                None => self.require(relation, site.span.clone()),
-            }
-        }
-        Ok(())
-    }
-
-    // Emission.
-
-    /// Adds an op with one result.
-    pub(super) fn emit(&mut self, site: &Site<'_>, op: impl Into<Op>, operands: &[Value]) -> Imports<Value> {
-        let node = self.emit_node(site, op.into(), operands)?;
-        Ok(Value { node, result: 0 })
-    }
-
-    /// Adds an op and gives all its results.
-    pub(super) fn emit_all(&mut self, site: &Site<'_>, op: impl Into<Op>, operands: &[Value]) -> Imports<Vec<Value>> {
-        let node = self.emit_node(site, op.into(), operands)?;
-        Ok(self.results_of(node))
-    }
-
-    pub(super) fn results_of(&self, node: NodeId) -> Vec<Value> {
-        let count = self.level().graph.node(node).types().len();
-        (0..count).map(|result| Value { node, result: result as u32 }).collect()
-    }
-
-    /// Values as what an op gives, with tokens at their places.
-    pub(super) fn with_tokens(&self, site: &Site<'_>, values: Vec<Value>) -> Imports<Vec<Binding>> {
-        let mut values = values.into_iter();
-        let results = site.op.result_types.iter().map(|ty| match ty {
-            Type::Token => Some(Binding::Token),
-            _ => values.next().map(|value| self.bound(value)),
-        });
-        let results: Option<Vec<Binding>> = results.collect();
-        let complete = results.filter(|_| values.next().is_none());
-        complete.ok_or_else(|| self.malformed(site, "states another number of results than it has"))
-    }
-
-    pub(super) fn emit_node(&mut self, site: &Site<'_>, op: Op, operands: &[Value]) -> Imports<NodeId> {
-        if self.operations_left == 0 {
-            return Err(self.unsupported(site, "a program that becomes this many operations"));
-        }
-        self.operations_left -= 1;
-        let graph = &mut self.level_mut().graph;
-        let node = graph.add(op, operands, site.span.clone()).map_err(|error| self.refused(site, error))?;
-        let dims = self.level().graph.node(node).types().iter().flat_map(|of| &of.dims);
-        let is_long = |dim: &Dim| dim.as_known().is_none() && dim.to_string().len() > SIZE_LENGTH_LIMIT;
-        if dims.into_iter().any(is_long) {
-            return Err(self.unsupported(site, "a size that is this long an expression"));
-        }
-        Ok(node)
-    }
-
-    /// Orders a node behind the effects that came before it.
-    pub(super) fn order_effect(&mut self, node: NodeId) {
-        let level = self.level_mut();
-        if let Some(&before) = level.effects.last() {
-            level.graph.add_order(before, node);
-        }
-        level.effects.push(node);
     }
 }
 

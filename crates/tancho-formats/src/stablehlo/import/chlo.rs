@@ -30,7 +30,7 @@ impl<'m> Importer<'m> {
         self.one(value)
     }
 
-    fn broadcast_operands(&mut self, site: &Site<'m>) -> Imports<[Value; 2]> {
+    pub(super) fn broadcast_operands(&mut self, site: &Site<'m>) -> Imports<[Value; 2]> {
         let operands: [Value; 2] = self.operands_of(site)?;
         let axes = match site.op.attribute("broadcast_dimensions") {
             Some(_) => Some(self.axes(site, "broadcast_dimensions")?),

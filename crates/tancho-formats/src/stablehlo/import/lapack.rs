@@ -18,7 +18,7 @@ impl<'m> Importer<'m> {
         let [operand] = self.operands_of(site)?;
         let lower = self.letter(site, "uplo")? == 'L';
         let factor = self.emit(site, LinalgOp::Cholesky { lower }, &[operand])?;
-        // The last element of a factor depends on all before it, and a bad pivot makes it NaN; so does it the sum.
+        // A bad pivot makes the factor NaN from its row on, and thereby the sum of its elements.
         let rank = self.rank_of(factor);
         let total = self.sum(site, factor, vec![rank - 2, rank - 1])?;
         let failed = self.compare_values(site, Comparison::Ne, total, total)?;

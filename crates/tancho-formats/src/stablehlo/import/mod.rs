@@ -2,12 +2,12 @@
 //!
 //! The functions become graphs: the one that is asked for is the result, and those that it calls are shared behind
 //! [`Call`](tancho_ir::ops::ControlOp::Call)s, each imported once. The regions of loops and branches become graphs of
-//! their own, and what they use from around them becomes operands (`builder`, `region`). A function is put in the place of
+//! their own, and what they use from around them becomes operands (`builder`, `emit`, `region`). A function is put in the place of
 //! its call where sizes flow into it or out of it.
 //!
 //! # Sizes
 //! `?` in the type of an argument becomes a symbol. Beside the values of small integer tensors the importer knows their
-//! elements as expressions over the symbols (`sizes`), and with these the dynamic ops become the static ones.
+//! elements as expressions over the symbols (`sizes`, `element`), and with these the dynamic ops become the static ones.
 //!
 //! # Files
 //! `table` lists every op and who imports it; the families have files: `elementwise`, `shape`, `dynamic`, `reduce` (with
@@ -29,6 +29,8 @@ mod custom_call;
 mod dot;
 mod dynamic;
 mod einsum;
+mod element;
+mod emit;
 mod elementwise;
 mod error;
 mod function;
@@ -62,18 +64,12 @@ use super::syntax::{Module, Visibility};
 use builder::Importer;
 
 /// What is imported of a module.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct ImportOptions<'a> {
     /// The name of the function; `main`, or the only public one, where there is none.
     pub function: Option<&'a str>,
     /// Whether the assertions of a self-checking program become results of the graph; else they are left out.
     pub checks: bool,
-}
-
-impl Default for ImportOptions<'_> {
-    fn default() -> Self {
-        ImportOptions { function: None, checks: false }
-    }
 }
 
 /// A program as a graph.

@@ -38,7 +38,16 @@ pub(super) fn fold_kind(op: BinaryOp, dtype: DType) -> Option<ReduceKind> {
         BinaryOp::Minimum => ReduceKind::Min,
         BinaryOp::And => ReduceKind::And,
         BinaryOp::Or => ReduceKind::Or,
-        _ => return None,
+        BinaryOp::Atan2
+        | BinaryOp::Divide
+        | BinaryOp::NextAfter
+        | BinaryOp::Power
+        | BinaryOp::Remainder
+        | BinaryOp::ShiftLeft
+        | BinaryOp::ShiftRightArithmetic
+        | BinaryOp::ShiftRightLogical
+        | BinaryOp::Subtract
+        | BinaryOp::Xor => return None,
     };
     kind.accepts(dtype).then_some(kind)
 }

@@ -5,9 +5,10 @@ use tancho_ir::{Dim, Dims, Value};
 use tancho_tensor::DType;
 
 use super::builder::{Binding, Importer};
+use super::element::Element;
 use super::error::Imports;
 use super::site::Site;
-use super::sizes::{Element, Sizes};
+use super::sizes::Sizes;
 
 impl<'m> Importer<'m> {
     pub(super) fn one(&self, value: Value) -> Imports<Vec<Binding>> {
@@ -139,11 +140,10 @@ impl<'m> Importer<'m> {
     }
 
     pub(super) fn get_dimension_size(&mut self, site: &Site<'m>) -> Imports<Vec<Binding>> {
-        let binding = self.operand_binding(site, 0)?;
-        let operand = self.tensor(site, &binding)?;
+        self.expect_operands(site, 1)?;
+        let of = self.operand_type(site, 0)?;
         let axis = self.axis(site, "dimension")?;
-        let Some(dim) = self.type_of(operand).dims.get(axis).cloned() else {
-            let of = self.type_of(operand);
+        let Some(dim) = of.dims.get(axis).cloned() else {
             return Err(self.malformed(site, format_args!("axis {axis} is out of range for {of}")));
         };
         let value = match dim.as_known().and_then(|size| i32::try_from(size).ok()) {

@@ -187,7 +187,7 @@ impl<'m> Importer<'m> {
             return Err(self.unsupported(site, format_args!("elements of type {} in {ty}", tensor.element)));
         };
         if let Some(encoding) = &tensor.encoding
-            && !encoding.as_structured().is_some_and(|value| value.name == "bounds")
+            && encoding.as_structured().is_none_or(|value| value.name != "bounds")
         {
             return Err(self.unsupported(site, format_args!("the encoding of {ty}")));
         }

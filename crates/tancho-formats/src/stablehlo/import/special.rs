@@ -35,7 +35,16 @@ const BERNOULLI: [f64; 12] = [
 
 impl<'m> Importer<'m> {
     pub(super) fn zeta(&mut self, site: &Site<'m>) -> Imports<Vec<Binding>> {
-        let [x, q] = self.operands_of(site)?;
+        let operands: [Value; 2] = self.operands_of(site)?;
+        self.zeta_of(site, operands)
+    }
+
+    pub(super) fn broadcast_zeta(&mut self, site: &Site<'m>) -> Imports<Vec<Binding>> {
+        let operands = self.broadcast_operands(site)?;
+        self.zeta_of(site, operands)
+    }
+
+    fn zeta_of(&mut self, site: &Site<'m>, [x, q]: [Value; 2]) -> Imports<Vec<Binding>> {
         let dtype = self.float_dtype(site, x)?;
         let wide = computing_dtype(dtype);
         let (x, q) = (self.converted(site, x, wide)?, self.converted(site, q, wide)?);
@@ -44,9 +53,18 @@ impl<'m> Importer<'m> {
         self.one(value)
     }
 
-    /// The derivative of order `n` of the digamma function: `(−1)ⁿ⁺¹ · n! · ζ(n + 1, x)`, and digamma for 0.
     pub(super) fn polygamma(&mut self, site: &Site<'m>) -> Imports<Vec<Binding>> {
-        let [n, x] = self.operands_of(site)?;
+        let operands: [Value; 2] = self.operands_of(site)?;
+        self.polygamma_of(site, operands)
+    }
+
+    pub(super) fn broadcast_polygamma(&mut self, site: &Site<'m>) -> Imports<Vec<Binding>> {
+        let operands = self.broadcast_operands(site)?;
+        self.polygamma_of(site, operands)
+    }
+
+    /// The derivative of order `n` of the digamma function: `(−1)ⁿ⁺¹ · n! · ζ(n + 1, x)`, and digamma for 0.
+    fn polygamma_of(&mut self, site: &Site<'m>, [n, x]: [Value; 2]) -> Imports<Vec<Binding>> {
         let dtype = self.float_dtype(site, x)?;
         let wide = computing_dtype(dtype);
         let (n, x) = (self.converted(site, n, wide)?, self.converted(site, x, wide)?);
