@@ -50,7 +50,8 @@ fn read_folder(path: &Path) -> Result<Graph, CliError> {
     }
     load_model(path).map_err(|error| match error {
         FormatError::Program(error) => {
-            let excerpt = fs::read_to_string(&program).map_or_else(|_| String::new(), |text| excerpt(&text, error.line, error.column));
+            let excerpt = fs::read_to_string(&program)
+                .map_or_else(|_| String::new(), |text| excerpt(&text, error.line, error.column));
             CliError::Parse { error, excerpt }
         }
         other => other.into(),

@@ -288,6 +288,13 @@ impl Dim {
         if let Some(difference) = self.known_difference(other) {
             return if (difference <= 0) == smallest { self.clone() } else { other.clone() };
         }
+        // Symbols are sizes, so that one may be the larger whatever they are.
+        if (self.clone() - other.clone()).is_never_negative() {
+            return if smallest { other.clone() } else { self.clone() };
+        }
+        if (other.clone() - self.clone()).is_never_negative() {
+            return if smallest { self.clone() } else { other.clone() };
+        }
         // Of two operands that differ by a constant one stays, in whatever order they came together.
         let mut operands = self.operands_of_extremum(smallest).to_vec();
         for dim in other.operands_of_extremum(smallest) {

@@ -5,7 +5,7 @@
 //! without a value order effects. Ids of nodes are never reused within a graph.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
 use petgraph::Direction;
@@ -268,7 +268,19 @@ impl Graph {
 
     /// Whether any operation must happen even if nobody uses its results.
     pub fn has_side_effect(&self) -> bool {
-        self.nodes.iter().flatten().any(|node| node.op().is_some_and(Op::has_side_effect))
+        // A graph may be held in many places, and is looked at once.
+        let mut seen: HashSet<*const Graph> = HashSet::new();
+        let mut waiting: Vec<&Graph> = vec![self];
+        while let Some(graph) = waiting.pop() {
+            for op in graph.nodes.iter().flatten().filter_map(Node::op) {
+                if op.is_effect() {
+                    return true;
+                }
+                let regions = op.regions().into_iter().map(|(_, region)| &**region);
+                waiting.extend(regions.filter(|region| seen.insert(std::ptr::from_ref(*region))));
+            }
+        }
+        false
     }
 
     /// The number of nodes, parameters included.

@@ -28,7 +28,8 @@ fn agree(found: &Array, expected: &Array) -> bool {
         DType::F64 => 1e-14,
         _ => return found.same_bits(expected),
     };
-    let near = |(x, y): (&f64, &f64)| x == y || (x.is_nan() && y.is_nan()) || (x - y).abs() <= tolerance * y.abs().max(1.0);
+    let near =
+        |(x, y): (&f64, &f64)| x == y || (x.is_nan() && y.is_nan()) || (x - y).abs() <= tolerance * y.abs().max(1.0);
     found.to_f64_vec().iter().zip(&expected.to_f64_vec()).all(near)
 }
 
@@ -60,7 +61,8 @@ fn every_op_comes_back() {
             wrong.push(error);
         }
     }
-    let first: String = wrong.iter().take(200).map(|error| error.chars().take(1500).collect::<String>() + "\n\n").collect();
+    let first: String =
+        wrong.iter().take(200).map(|error| error.chars().take(1500).collect::<String>() + "\n\n").collect();
     assert!(wrong.is_empty(), "{} samples:\n{first}", wrong.len());
 }
 
@@ -119,7 +121,8 @@ fn ops_with_symbols_come_back() {
         let mut symbols = std::collections::BTreeSet::new();
         graph.parameter_types().for_each(|of| of.dims.iter().for_each(|dim| dim.collect_symbols(&mut symbols)));
         for sizes in SIZES {
-            let value = |symbol: &Symbol| symbols.iter().zip(sizes).find(|(known, _)| *known == symbol).map(|(_, size)| size);
+            let value =
+                |symbol: &Symbol| symbols.iter().zip(sizes).find(|(known, _)| *known == symbol).map(|(_, size)| size);
             let types: Option<Vec<TensorType>> = graph
                 .parameter_types()
                 .map(|of| Some(TensorType::new(of.dtype, of.evaluate(&value)?.sizes().iter().copied())))

@@ -29,7 +29,8 @@ pub fn interpreted(graph: &Graph, arguments: &[Array]) -> Result<Vec<Array>, Str
 }
 
 pub fn compiled(graph: &Graph, arguments: &[Array]) -> Result<Vec<Array>, String> {
-    let executable = Executable::compile(graph.clone(), &CompileOptions::default()).map_err(|error| error.to_string())?;
+    let executable =
+        Executable::compile(graph.clone(), &CompileOptions::default()).map_err(|error| error.to_string())?;
     let mut lent: Vec<Argument<'_>> = arguments.iter().map(Argument::Lend).collect();
     let results = executable.call(&mut lent).map_err(|error| format!("compiled: {error}"))?;
     Ok(results.into_iter().collect())

@@ -96,6 +96,9 @@ mod tests {
     fn runs_are_told_by_the_names_of_files() {
         assert_eq!(run_of("input.0.npy"), Some((0, String::new())));
         assert_eq!(run_of("12.output.3.npy"), Some((12, "12.".into())));
-        assert_eq!([run_of("input.npy"), run_of("x.input.0.npy"), run_of("input.a.npy"), run_of("a.b")], [None, None, None, None]);
+        assert_eq!(
+            [run_of("input.npy"), run_of("x.input.0.npy"), run_of("input.a.npy"), run_of("a.b")],
+            [None, None, None, None]
+        );
     }
 }

@@ -130,7 +130,10 @@ mod tests {
         assert_eq!(report.add(Path::new("z.mlir"), &passing), "");
         let complex = Outcome::Unsupported("the element type complex<f32>".into());
         assert_eq!(report.add(Path::new("c.mlir"), &FileOutcome { disabled: None, steps: one(complex) }), "");
-        assert_eq!(report.summary(), "unsupported: 1 (complex numbers)\n2 passed, 1 failed (1 unsupported, 1 disabled)\n");
+        assert_eq!(
+            report.summary(),
+            "unsupported: 1 (complex numbers)\n2 passed, 1 failed (1 unsupported, 1 disabled)\n"
+        );
         assert_eq!((report.failed(), report.cases()), (1, 5));
     }
 }

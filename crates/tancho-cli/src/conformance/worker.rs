@@ -89,9 +89,7 @@ fn run_file(request: &Request, rules: &Rules) -> Result<(), CliError> {
     });
     match cases {
         Ok(cases) => run_steps(request, rules, &cases),
-        Err(Trouble::Failed(reason) | Trouble::Unsupported(reason)) => {
-            run_steps(request, rules, &Cases::None(reason))
-        }
+        Err(Trouble::Failed(reason) | Trouble::Unsupported(reason)) => run_steps(request, rules, &Cases::None(reason)),
     }
 }
 
@@ -135,8 +133,9 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
         let text = payload.downcast_ref::<String>().cloned();
         text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
     };
-    panic::catch_unwind(AssertUnwindSafe(run))
-        .unwrap_or_else(|payload| Err(Trouble::Failed(format!("panicked at {}: {}", PANIC_PLACE.take(), message(payload)))))
+    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        Err(Trouble::Failed(format!("panicked at {}: {}", PANIC_PLACE.take(), message(payload))))
+    })
 }
 
 /// Runs a function of a self-checking module.

@@ -26,11 +26,11 @@ fn check_usage(arguments: &str, expected: &[&str]) {
 fn programs_that_are_none() {
     let workspace = Workspace::new();
     let expected =
-        "a program is a text file that ends in .ir, or a model folder with program.ir and weights.safetensors";
+        "a program is a text file that ends in .ir or .mlir, or a model folder with program.ir and weights.safetensors";
     check(&workspace, "run x.npy", &format!("x.npy is a .npy file; {expected}"));
     check(&workspace, "check .", &format!(". is a folder without program.ir; {expected}"));
     workspace.write("noend", "");
-    check(&workspace, "check noend", &format!("noend is a file without .ir at its end; {expected}"));
+    check(&workspace, "check noend", &format!("noend is a file without .ir or .mlir at its end; {expected}"));
     check(&workspace, "run none.ir", "cannot read none.ir: No such file or directory (os error 2)");
     workspace.write("bytes.ir", b"func \xff");
     check(&workspace, "run bytes.ir", "bytes.ir, byte 5: expected UTF-8 text, found other bytes");

@@ -76,7 +76,8 @@ fn exports_run_alike() {
 #[test]
 fn what_cannot_be_exported_says_where() {
     let workspace = Workspace::new();
-    let top = "func @f(%x: f32[?n]) -> (f32[?n], i32[?n]) { %0, %1 = top_k %x, k=?n : f32[?n], i32[?n] return %0, %1 }";
+    let top =
+        "func @f(%x: f32[?n]) -> (f32[?n], i32[?n]) { %0:2 = top_k %x, k=?n : (f32[?n], i32[?n]) return %0#0, %0#1 }";
     workspace.write("top.ir", top);
     let error = workspace.fails("export top.ir --format stablehlo");
     assert!(error.starts_with("top_k: k = ?n has no dynamic form (top.ir:1:"), "{error}");

@@ -9,7 +9,7 @@ use tancho_tensor::DType;
 
 use super::logarithm::{combine, exponent_offset, split};
 use super::widened::{in_double, log_for_single};
-use super::{fma_constant, polynomial, sign_bit, with_float, with_sign};
+use super::{fma_constant, polynomial, polynomial_in_chains, sign_bit, with_float, with_sign};
 use crate::kernel::body::{Binary, Body, Scalar, Unary};
 
 /// `erf⁻¹(x) / (x·√(1 + w))` by powers of `(w − 4)/(w + 4)` for `w ≤ 16`, with a relative error of 2⁻²⁷·⁶.
@@ -147,7 +147,8 @@ fn of_double(body: &mut Body, h: Scalar) -> Scalar {
     let w = body.unary(Unary::Negate, logarithm);
     let root = body.unary(Unary::Sqrt, w);
     let place = with_float(body, Binary::Subtract, w, 2.5);
-    let central = polynomial(body, place, CENTRAL);
+    // In one chain, since the terms of several would cancel.
+    let central = polynomial_in_chains(body, place, CENTRAL, 1);
     let place = with_float(body, Binary::Subtract, root, 3.125);
     let outer = polynomial(body, place, OUTER);
     let place = with_float(body, Binary::Subtract, root, 5.0);

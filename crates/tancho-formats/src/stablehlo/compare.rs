@@ -16,8 +16,18 @@ use super::import::CheckKind;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mismatch {
     /// They have not one type.
-    Type { actual: String, expected: String },
-    Element { index: Vec<usize>, actual: String, expected: String, distance: Option<Distance>, wrong: usize, of: usize },
+    Type {
+        actual: String,
+        expected: String,
+    },
+    Element {
+        index: Vec<usize>,
+        actual: String,
+        expected: String,
+        distance: Option<Distance>,
+        wrong: usize,
+        of: usize,
+    },
 }
 
 /// How far apart two elements are, against what is allowed.
@@ -80,7 +90,11 @@ fn compare_elements(
 enum Number {
     Integer(i128),
     /// The value, and the bits without the sign, of which a step is one unit in the last place.
-    Float { value: f64, magnitude: u64, negative: bool },
+    Float {
+        value: f64,
+        magnitude: u64,
+        negative: bool,
+    },
 }
 
 impl Number {
@@ -98,7 +112,11 @@ impl Number {
                 Number::Float { value: x, magnitude: a, negative: s },
                 Number::Float { value: y, magnitude: b, negative: t },
             ) if x.is_finite() && y.is_finite() => {
-                if s == t { a.abs_diff(b) } else { a.saturating_add(b) }
+                if s == t {
+                    a.abs_diff(b)
+                } else {
+                    a.saturating_add(b)
+                }
             }
             (x, y) if x.equals(&y) => 0,
             _ => u64::MAX,
@@ -221,7 +239,12 @@ mod tests {
             &[-f32::from_bits(2)],
             "element [0] is 3e-45, expected -3e-45, 4 ULP apart (at most 3)",
         );
-        check(CLOSE, &[f32::MAX], &[f32::INFINITY], "element [0] is 3.4028235e38, expected inf, and not both are finite");
+        check(
+            CLOSE,
+            &[f32::MAX],
+            &[f32::INFINITY],
+            "element [0] is 3.4028235e38, expected inf, and not both are finite",
+        );
         let apart = CheckKind::Close { max_ulp: 3, min_ulp: 1 };
         check(apart, &[1.0], &[1.0], "element [0] is 1.0, expected 1.0, 0 ULP apart (at least 1)");
     }
@@ -230,7 +253,12 @@ mod tests {
     fn tolerance_is_absolute() {
         let almost = CheckKind::AlmostEqual { tolerance: 0.25 };
         check(almost.clone(), &[1.0, f32::NAN, f32::INFINITY], &[1.25, f32::NAN, f32::INFINITY], "");
-        check(almost.clone(), &[1.0, 1.0], &[1.5, 2.0], "element [0] is 1.0, expected 1.5, 5e-1 apart (at most 2.5e-1); 2 of 2 elements are wrong");
+        check(
+            almost.clone(),
+            &[1.0, 1.0],
+            &[1.5, 2.0],
+            "element [0] is 1.0, expected 1.5, 5e-1 apart (at most 2.5e-1); 2 of 2 elements are wrong",
+        );
         check(almost, &[f32::INFINITY], &[1.0], "element [0] is inf, expected 1.0, inf apart (at most 2.5e-1)");
     }
 }

@@ -1,5 +1,6 @@
 //! Calls and the flow of control between graphs.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Check, OpError, ResultTypes};
@@ -209,14 +210,21 @@ pub(super) fn check_region(
 
 /// A value of a graph, or of a graph in it, that is no scalar, with the name of its op.
 fn find_array(graph: &Graph) -> Option<(&'static str, TensorType)> {
-    graph.node_ids().find_map(|id| {
-        let node = graph.node(id);
-        let op = node.op()?;
-        let array = node.types().iter().find(|of| of.rank() > 0);
-        array
-            .map(|of| (op.name(), of.clone()))
-            .or_else(|| op.regions().iter().find_map(|(_, region)| find_array(region)))
-    })
+    // A graph may be held in many places, and is looked at once.
+    let mut seen: HashSet<*const Graph> = HashSet::new();
+    let mut waiting = vec![graph];
+    while let Some(graph) = waiting.pop() {
+        for id in graph.node_ids() {
+            let node = graph.node(id);
+            let Some(op) = node.op() else { continue };
+            if let Some(array) = node.types().iter().find(|of| of.rank() > 0) {
+                return Some((op.name(), array.clone()));
+            }
+            let regions = op.regions().into_iter().map(|(_, region)| &**region);
+            waiting.extend(regions.filter(|region| seen.insert(std::ptr::from_ref(*region))));
+        }
+    }
+    None
 }
 
 /// The assignment of a callee's symbols under which its parameters have the operands' sizes, from the parameters' sizes

@@ -164,16 +164,26 @@ impl Op {
 
     /// Whether the op must happen even if nobody uses its results.
     pub fn has_side_effect(&self) -> bool {
+        self.is_effect() || self.regions().iter().any(|(_, graph)| graph.has_side_effect())
+    }
+
+    /// Whether the op has an effect of its own, the graphs that it holds aside.
+    pub(crate) fn is_effect(&self) -> bool {
         match self {
-            Op::Control(ControlOp::CustomCall(call)) => call.has_side_effect,
-            Op::Control(_) | Op::Fold(_) | Op::Index(_) => {
-                self.regions().iter().any(|(_, graph)| graph.has_side_effect())
-            }
+            Op::Control(op) => match op {
+                ControlOp::CustomCall(call) => call.has_side_effect,
+                ControlOp::Call(_)
+                | ControlOp::While { .. }
+                | ControlOp::Case { .. }
+                | ControlOp::OptimizationBarrier => false,
+            },
             Op::Elementwise(_)
             | Op::Shape(_)
             | Op::Reduce(_)
             | Op::Dot(_)
             | Op::Conv(_)
+            | Op::Fold(_)
+            | Op::Index(_)
             | Op::Random(_)
             | Op::Linalg(_) => false,
         }

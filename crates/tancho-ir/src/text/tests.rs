@@ -202,8 +202,8 @@ fn errors_name_the_place() {
     check_error("$", "expected `func`, found the end of the text");
     check_error("$fun @f", "expected `func`, found `fun`");
     check_error(
-        "func @f(%x: $f16[]) ",
-        "unknown element type `f16`, not one of f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, bool",
+        "func @f(%x: $f8[]) ",
+        "unknown element type `f8`, not one of f16, bf16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, bool",
     );
     check_error(&f("%0 = $sqroot %x : f32[3]"), "unknown op `sqroot`; did you mean sqrt?");
     check_error(&f("%0 = $exp %x : f32[3]"), "unknown op `exp`; did you mean exponential, exponential_minus_one?");

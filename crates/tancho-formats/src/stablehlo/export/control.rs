@@ -42,6 +42,9 @@ impl<'g> Exporter<'g> {
             ControlOp::OptimizationBarrier => {
                 Ok(self.finish(site, "stablehlo.optimization_barrier", &site.operands, ""))
             }
+            ControlOp::CustomCall(_) if site.types.iter().any(|of| of.known_shape().is_none()) => {
+                Err(site.error("results whose sizes have symbols have no dynamic form"))
+            }
             ControlOp::CustomCall(CustomCall { target, config, results: _, has_side_effect }) => {
                 let attributes = format!(
                     "call_target_name = {}, has_side_effect = {has_side_effect}, backend_config = {}",

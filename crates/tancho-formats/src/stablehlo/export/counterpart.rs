@@ -35,7 +35,9 @@ pub fn counterpart(op: &Op) -> String {
         Op::Conv(_) => "`stablehlo.convolution` of the highest precision, `stablehlo.dynamic_conv`",
         Op::Fold(op) => match op {
             FoldOp::Reduce { .. } => "`stablehlo.reduce`",
-            FoldOp::ReduceWindow { .. } => "`stablehlo.reduce_window`, or the custom call `stablehlo.dynamic_reduce_window`",
+            FoldOp::ReduceWindow { .. } => {
+                "`stablehlo.reduce_window`, or the custom call `stablehlo.dynamic_reduce_window`"
+            }
             FoldOp::SelectAndScatter { .. } => "`stablehlo.select_and_scatter`; window and padding must be known",
             FoldOp::Scan { .. } => {
                 "`stablehlo.reduce_window` where the initial value changes nothing, else `stablehlo.while` for known sizes"
@@ -59,7 +61,7 @@ pub fn counterpart(op: &Op) -> String {
             ControlOp::While { .. } => "`stablehlo.while`, with what does not change captured",
             ControlOp::Case { .. } => "`stablehlo.case`, `stablehlo.if`",
             ControlOp::OptimizationBarrier => "`stablehlo.optimization_barrier`",
-            ControlOp::CustomCall(_) => "`stablehlo.custom_call`",
+            ControlOp::CustomCall(_) => "`stablehlo.custom_call`; the sizes of results must be known",
         },
     };
     text.into()

@@ -401,8 +401,7 @@ impl<'g> Exporter<'g> {
                 count => format!("%{value}:{count} = "),
             };
             let name = |position| if results.len() == 1 { value.clone() } else { format!("{value}#{position}") };
-            values =
-                results.iter().enumerate().map(|(i, of)| Operand { name: name(i), of: of.clone() }).collect();
+            values = results.iter().enumerate().map(|(i, of)| Operand { name: name(i), of: of.clone() }).collect();
         }
         line += &format!("\"{name}\"({})", name_list(operands));
         if !attributes.is_empty() {

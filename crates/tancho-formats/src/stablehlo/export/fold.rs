@@ -108,7 +108,9 @@ impl<'g> Exporter<'g> {
                     return self.scan_window(site, &window, body);
                 }
                 let (Some(size), Some(_)) = (size.as_known(), site.operands[0].of.known_shape()) else {
-                    return Err(site.error(format!("such running folds of {} have no dynamic form", site.operands[0].of)));
+                    return Err(
+                        site.error(format!("such running folds of {} have no dynamic form", site.operands[0].of))
+                    );
                 };
                 let result = match size {
                     0 => site.operands[0].clone(),
@@ -222,9 +224,8 @@ impl<'g> Exporter<'g> {
         let last = self.constant(site, &Array::scalar(size - 1));
         let state = [zero.clone(), self.broadcast(site, init, &row)?, self.broadcast(site, init, &operand.of)?];
         let types = [counter.clone(), row.clone(), operand.of.clone()];
-        let condition = self.region(site, &types, |exporter, state| {
-            Ok(vec![exporter.compare(site, "LT", &state[0], &end)])
-        })?;
+        let condition =
+            self.region(site, &types, |exporter, state| Ok(vec![exporter.compare(site, "LT", &state[0], &end)]))?;
         let step = self.region(site, &types, |exporter, state| {
             let [count, accumulator, results] = state else { unreachable!("three parameters") };
             let place = match reverse {
@@ -256,7 +257,9 @@ impl<'g> Exporter<'g> {
         let mut sizes = Vec::new();
         for axis in window {
             let size = self.dim(&axis.size);
-            sizes.push(size.as_known().ok_or_else(|| site.error(format!("a window of size {size} has no dynamic form")))?);
+            sizes.push(
+                size.as_known().ok_or_else(|| site.error(format!("a window of size {size} has no dynamic form")))?,
+            );
         }
         let strides = i64_array(window.iter().map(|axis| axis.stride));
         let padding = pairs(&self.padding(site, window)?);

@@ -26,9 +26,7 @@ impl<'g> Exporter<'g> {
                     None => self.slice_of_size(site, &sizes).map(|operand| vec![operand]),
                 }
             }
-            IndexOp::DynamicUpdateSlice => {
-                Ok(self.finish(site, "stablehlo.dynamic_update_slice", &site.operands, ""))
-            }
+            IndexOp::DynamicUpdateSlice => Ok(self.finish(site, "stablehlo.dynamic_update_slice", &site.operands, "")),
             IndexOp::Sort { axis, stable: _, comparator } => {
                 // Tancho's sort is stable, whatever is asked for.
                 let attributes = format!("dimension = {axis} : i64, is_stable = true");

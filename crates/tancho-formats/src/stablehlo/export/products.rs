@@ -2,8 +2,8 @@
 //!
 //! Tancho's products are exact to the last bit of their dtype, so the highest precision is asked for.
 
-use tancho_ir::ops::{ConvAxes, ConvOp, DotOp};
 use tancho_ir::Dim;
+use tancho_ir::ops::{ConvAxes, ConvOp, DotOp};
 
 use super::ExportError;
 use super::exporter::{Exporter, Operand, Site};

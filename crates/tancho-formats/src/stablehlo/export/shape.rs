@@ -11,8 +11,8 @@ use super::text::{axis_array, dense, i64_array, known};
 impl<'g> Exporter<'g> {
     pub(super) fn shape(&mut self, site: &Site<'_>, op: &'g ShapeOp) -> Result<Operand, ExportError> {
         let result = &site.types[0];
-        let is_static = result.known_shape().is_some()
-            && site.operands.iter().all(|operand| operand.of.known_shape().is_some());
+        let is_static =
+            result.known_shape().is_some() && site.operands.iter().all(|operand| operand.of.known_shape().is_some());
         Ok(match op {
             ShapeOp::Constant(array) => {
                 let operand = self.finish_one(site, "stablehlo.constant", &[], format!("value = {}", dense(array)));
@@ -78,13 +78,7 @@ impl<'g> Exporter<'g> {
         })
     }
 
-    fn slice(
-        &mut self,
-        site: &Site<'_>,
-        start: &Dims,
-        limit: &Dims,
-        strides: &[i64],
-    ) -> Result<Operand, ExportError> {
+    fn slice(&mut self, site: &Site<'_>, start: &Dims, limit: &Dims, strides: &[i64]) -> Result<Operand, ExportError> {
         if let (Some(start), Some(limit)) = (known(start), known(limit)) {
             let attributes = format!(
                 "start_indices = {}, limit_indices = {}, strides = {}",
@@ -101,13 +95,7 @@ impl<'g> Exporter<'g> {
         Ok(self.finish_one(site, "stablehlo.real_dynamic_slice", &operands, ""))
     }
 
-    fn pad(
-        &mut self,
-        site: &Site<'_>,
-        low: &Dims,
-        high: &Dims,
-        interior: &[i64],
-    ) -> Result<Operand, ExportError> {
+    fn pad(&mut self, site: &Site<'_>, low: &Dims, high: &Dims, interior: &[i64]) -> Result<Operand, ExportError> {
         if let (Some(low), Some(high)) = (known(low), known(high)) {
             let attributes = format!(
                 "edge_padding_low = {}, edge_padding_high = {}, interior_padding = {}",

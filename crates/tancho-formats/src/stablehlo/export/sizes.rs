@@ -58,13 +58,14 @@ impl<'g> Exporter<'g> {
                 let factor = self.atom(site, atom)?;
                 value = self.arithmetic(site, "multiply", &value, &factor);
             }
-            if !matches!(coefficient, 1) && !(*coefficient == -1 && sum.is_some()) {
+            let subtracted = *coefficient == -1 && sum.is_some();
+            if *coefficient != 1 && !subtracted {
                 let factor = self.constant(site, &Array::scalar(*coefficient));
                 value = self.arithmetic(site, "multiply", &value, &factor);
             }
             sum = Some(match sum {
                 None => value,
-                Some(sum) if *coefficient == -1 => self.arithmetic(site, "subtract", &sum, &value),
+                Some(sum) if subtracted => self.arithmetic(site, "subtract", &sum, &value),
                 Some(sum) => self.arithmetic(site, "add", &sum, &value),
             });
         }
