@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use tancho_ir::ops::{BinaryOp, ControlOp, ElementwiseOp, ShapeOp, UnaryOp};
 use tancho_ir::{Dim, Graph, NodeId, NodeKind, Op, TensorType, Value};
 
-use crate::draft::{Affine, Map, flatten};
 use crate::compiled::CompileError;
+use crate::draft::{Affine, Map, flatten};
 use crate::lower::{KernelBuilder, Stop, has_own_launches, lower_launches, lower_product};
 use crate::program::{BufferId, BufferInfo, Launch, Memory, ProductOutput, Program};
 
@@ -139,9 +139,8 @@ impl<'g> Lowering<'g> {
             if !self.lowered.insert(value.node) {
                 return Ok(Vec::new());
             }
-            let results: Vec<BufferId> = (0..node.types().len() as u32)
-                .map(|result| self.request(Value { node: value.node, result }))
-                .collect();
+            let results: Vec<BufferId> =
+                (0..node.types().len() as u32).map(|result| self.request(Value { node: value.node, result })).collect();
             return lower_launches(self, value.node, op, &results);
         }
         let buffer = self.buffer_of[&value];

@@ -288,9 +288,7 @@ impl<'c> Planner<'c> {
             ProductLhs::Matrix(view) => {
                 (LhsOperand::Matrix(self.matrix(view, product.dtype)?), matmul.scratch_len(m, n, k))
             }
-            ProductLhs::Windows(view) => {
-                (self.windows(view, product.dtype)?, matmul.scratch_len_of_windows(m, n, k))
-            }
+            ProductLhs::Windows(view) => (self.windows(view, product.dtype)?, matmul.scratch_len_of_windows(m, n, k)),
         };
         let rhs = self.matrix(&product.rhs, product.dtype)?;
         let (rhs, packed) = self.plan_rhs(index, product, matmul, rhs, [m, n, k], &batch)?;

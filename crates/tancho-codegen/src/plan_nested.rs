@@ -11,10 +11,12 @@ use tancho_tensor::{ALIGNMENT, Shape};
 
 use crate::compiled::Compiled;
 use crate::donate::may_replace;
+use crate::kernel::Form;
 use crate::plan::{PlanError, Planner, ResultSource};
 use crate::program::{BufferId, CaseLaunch, HostLaunch, Memory, ProcedureLaunch, WhileLaunch};
-use crate::step::{BoundKernel, CaseStep, CopyStep, HostStep, LoopStep, NestedPlan, StateValue, Step, Tiles, WhileStep};
-use crate::kernel::Form;
+use crate::step::{
+    BoundKernel, CaseStep, CopyStep, HostStep, LoopStep, NestedPlan, StateValue, Step, Tiles, WhileStep,
+};
 
 impl Planner<'_> {
     /// Lets a result that begins as a copy take the place of its source, where nothing needs that any more.
@@ -73,17 +75,20 @@ impl Planner<'_> {
 
     /// The plan of a nested program for operands of these buffers.
     fn nested(&mut self, compiled: &Arc<Compiled>, operands: &[BufferId]) -> Result<NestedPlan, PlanError> {
-        let arguments: Vec<(&TensorType, &Shape)> =
-            compiled.program.parameters.iter().zip(operands.iter().map(|operand| &self.shapes[operand.index()])).collect();
+        let arguments: Vec<(&TensorType, &Shape)> = compiled
+            .program
+            .parameters
+            .iter()
+            .zip(operands.iter().map(|operand| &self.shapes[operand.index()]))
+            .collect();
         let bindings = bind_shapes(&arguments)?;
         let plan = Arc::new(compiled.plan(&bindings)?);
         self.scratch_bytes = self.scratch_bytes.max(plan.scratch_bytes);
         self.parallel |= plan.parallel;
         let temporary_bytes = plan.temporary_bytes;
         let arena = self.arena.take(temporary_bytes);
-        let result_bytes = plan.results.iter().map(|result| {
-            result.shape.iter().product::<usize>() * result.dtype.size()
-        });
+        let result_bytes =
+            plan.results.iter().map(|result| result.shape.iter().product::<usize>() * result.dtype.size());
         let result_bytes = result_bytes.collect();
         Ok(NestedPlan { plan, bindings, arena: crate::step::Pointer::arena(arena), result_bytes, temporary_bytes })
     }

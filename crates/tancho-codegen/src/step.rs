@@ -296,7 +296,11 @@ pub(crate) struct ProductStep {
 pub(crate) enum LhsOperand {
     Matrix(MatrixOperand),
     /// The windows of each group's input; `group_stride` is in bytes.
-    Windows { windows: Box<Windows>, pointer: Pointer, group_stride: isize },
+    Windows {
+        windows: Box<Windows>,
+        pointer: Pointer,
+        group_stride: isize,
+    },
 }
 
 pub(crate) enum RhsOperand {

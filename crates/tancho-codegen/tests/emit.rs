@@ -11,7 +11,8 @@ use std::sync::Arc;
 use generate::{Random, random_column, random_map, random_row};
 use reference::{Case, Layout};
 use tancho_codegen::kernel::{
-    Access, AccessMap, Binary, Body, DTYPES, Form, Instruction, Kernel, LaneFunction, Reduction, Scalar, Store, Stride, Unary,
+    Access, AccessMap, Binary, Body, DTYPES, Form, Instruction, Kernel, LaneFunction, Reduction, Scalar, Store, Stride,
+    Unary,
 };
 use tancho_codegen::{code, emit::legal};
 use tancho_ir::ops::{Comparison, ReduceKind};

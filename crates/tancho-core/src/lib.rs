@@ -41,7 +41,7 @@ pub use scalar::{Literal, Scalar};
 pub use shape::{Dim, Shape, Sizes};
 pub use signature::{Signature, Spec, SpecSize, SpecSizes, spec};
 pub use tancho_ir::ops::RandomAlgorithm;
-pub use tancho_runtime::{Stage, compiled_kernels, set_threads, threads};
+pub use tancho_runtime::{HostError, Stage, compiled_kernels, register_host_function, set_threads, threads};
 pub use tancho_tensor::{Array, DType, Element, bf16, f16};
 pub use tensor::{Tensor, tensor};
 pub use trace::scope;

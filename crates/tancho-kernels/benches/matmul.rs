@@ -108,7 +108,7 @@ impl<T: Element> Buffer<T> {
 /// The state of one product that threads share.
 struct Job<'a> {
     kernel: &'a Matmul,
-    problem: Problem,
+    problem: Problem<'static>,
     /// A row-major or transposed rhs to be packed first, and where to.
     unpacked: Option<(Matrix, *mut u8)>,
     next_panel: AtomicUsize,

@@ -45,7 +45,11 @@ fn shortened(array: &Array) -> bool {
 /// The indices shown on an axis of `size` elements.
 fn indices(array: &Array, size: usize) -> Vec<usize> {
     // An empty array may have a long axis too.
-    if (shortened(array) || array.is_empty()) && size > 2 * EDGE { (0..EDGE).chain(size - EDGE..size).collect() } else { (0..size).collect() }
+    if (shortened(array) || array.is_empty()) && size > 2 * EDGE {
+        (0..EDGE).chain(size - EDGE..size).collect()
+    } else {
+        (0..size).collect()
+    }
 }
 
 /// The positions of the elements that are shown, in row-major order.

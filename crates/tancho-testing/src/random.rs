@@ -23,7 +23,7 @@ mod linear;
 mod control;
 
 use tancho_ir::ops::{ElementwiseOp, ShapeOp};
-use tancho_ir::{Dim, Dims, Graph, Op, Span, TensorType, Value};
+use tancho_ir::{Dim, Dims, Graph, Op, Span, Symbol, TensorType, Value};
 use tancho_tensor::{Array, DType, Shape};
 
 use crate::values::{Flavour, Generator, array};
@@ -39,11 +39,13 @@ pub struct RandomOptions {
     pub max_elements: usize,
     /// How deep calls, loops and branches hold one another.
     pub nesting: usize,
+    /// Whether sizes may be symbols; see [`size_of`].
+    pub symbols: bool,
 }
 
 impl Default for RandomOptions {
     fn default() -> Self {
-        RandomOptions { steps: 14, elementary: false, max_elements: 6000, nesting: 2 }
+        RandomOptions { steps: 14, elementary: false, max_elements: 6000, nesting: 2, symbols: false }
     }
 }
 
@@ -60,6 +62,13 @@ const INTEGERS: [DType; 8] =
 
 const FLOATS: [DType; 4] = [DType::F16, DType::BF16, DType::F32, DType::F64];
 
+/// The size that a symbol of a random graph stands for, which its name ends with: 7 for `?a7`.
+///
+/// With these sizes the graph is valid; with others it may be, too.
+pub fn size_of(symbol: &Symbol) -> Option<i64> {
+    symbol.name().rsplit(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+}
+
 /// A graph that a seed determines.
 pub fn random_graph(seed: u64, options: RandomOptions) -> Graph {
     graph_from(Generator::new(seed), options)
@@ -72,6 +81,13 @@ pub fn random_graph_from_bytes(bytes: &[u8], options: RandomOptions) -> Graph {
 
 fn graph_from(random: Generator, options: RandomOptions) -> Graph {
     let mut grower = Grower::new("random", random, options);
+    if options.symbols {
+        // The names that the first parameters may use; others use those that were bound.
+        for name in ["a", "b"] {
+            let size = grower.random.choose(&SIZES).to_owned();
+            grower.add_symbol(name, size);
+        }
+    }
     for _ in 0..1 + grower.random.below(3) {
         grower.add_random_parameter();
     }
@@ -89,11 +105,13 @@ struct Grower {
     options: RandomOptions,
     /// The most axes of a value: none in the graphs over scalars.
     max_rank: usize,
+    /// Sizes that are symbols of the graph, each of them bound by a parameter.
+    symbols: Vec<Dim>,
 }
 
 impl Grower {
     fn new(name: &str, random: Generator, options: RandomOptions) -> Self {
-        Grower { graph: Graph::new(name), values: Vec::new(), random, options, max_rank: MAX_RANK }
+        Grower { graph: Graph::new(name), values: Vec::new(), random, options, max_rank: MAX_RANK, symbols: Vec::new() }
     }
 
     /// A graph that this one shall hold, with parameters of some types.
@@ -101,7 +119,21 @@ impl Grower {
         let options = RandomOptions { nesting: self.options.nesting.saturating_sub(1), ..self.options };
         let mut held = Grower::new(name, Generator::new(self.random.next_u64()), options);
         held.max_rank = self.max_rank;
-        parameters.iter().for_each(|of| held.add_parameter(of.clone()));
+        // The symbols are the graph's own: each size that is not known gets one.
+        let mut own: Vec<(Dim, Dim)> = Vec::new();
+        for of in parameters {
+            let mut of = of.clone();
+            for dim in of.dims.iter_mut().filter(|dim| dim.as_known().is_none()) {
+                let found = own.iter().find(|(of, _)| of == dim).map(|(_, symbol)| symbol.clone());
+                *dim = found.unwrap_or_else(|| {
+                    let size = dim.evaluate(&size_of).expect("symbols have sizes");
+                    let symbol = held.add_symbol(&format!("h{}x", own.len()), size);
+                    own.push((dim.clone(), symbol.clone()));
+                    symbol
+                });
+            }
+            held.add_parameter(of);
+        }
         if parameters.is_empty() {
             let number = held.scalar(DType::F32);
             held.values.push(number);
@@ -109,9 +141,25 @@ impl Grower {
         held
     }
 
+    fn add_symbol(&mut self, name: &str, size: i64) -> Dim {
+        let symbol = Dim::symbol(format!("{name}{size}"));
+        self.symbols.push(symbol.clone());
+        symbol
+    }
+
+    /// A parameter that takes all symbols of the graph, or (where these are bound) some.
     fn add_random_parameter(&mut self) {
-        let of = TensorType { dtype: self.any_dtype(), dims: self.any_dims(4) };
-        let of = if self.fits(&of) { of } else { TensorType::scalar(of.dtype) };
+        let mut dims = self.any_dims(4);
+        if self.graph.parameter_count() == 0 {
+            for symbol in self.symbols.clone() {
+                let place = self.random.below(dims.len() + 1);
+                dims.insert(place, symbol);
+            }
+        }
+        let mut of = TensorType { dtype: self.any_dtype(), dims };
+        if !self.fits(&of) {
+            of.dims.retain(|dim| dim.as_known().is_none());
+        }
         self.add_parameter(of);
     }
 
@@ -131,6 +179,9 @@ impl Grower {
     }
 
     fn any_size(&mut self) -> Dim {
+        if !self.symbols.is_empty() && self.one_in(2) {
+            return self.random.choose(&self.symbols).clone();
+        }
         Dim::known(*self.random.choose(&SIZES))
     }
 
@@ -140,7 +191,7 @@ impl Grower {
     }
 
     fn fits(&self, of: &TensorType) -> bool {
-        let elements = of.known_shape().and_then(|shape| shape.elements());
+        let elements = of.evaluate(&size_of).and_then(|shape| shape.elements());
         of.rank() <= self.max_rank && elements.is_some_and(|elements| elements <= self.options.max_elements)
     }
 
@@ -153,8 +204,7 @@ impl Grower {
 
     fn any_value_of(&mut self, accepts: impl Fn(&TensorType) -> bool) -> Option<Value> {
         let graph = &self.graph;
-        let fitting: Vec<Value> =
-            self.values.iter().copied().filter(|&value| accepts(graph.type_of(value))).collect();
+        let fitting: Vec<Value> = self.values.iter().copied().filter(|&value| accepts(graph.type_of(value))).collect();
         (!fitting.is_empty()).then(|| *self.random.choose(&fitting))
     }
 
@@ -164,7 +214,7 @@ impl Grower {
 
     /// The sizes of a value.
     fn shape_of(&self, value: Value) -> Shape {
-        self.graph.type_of(value).known_shape().expect("all sizes are known")
+        self.graph.type_of(value).evaluate(&size_of).expect("symbols have sizes")
     }
 
     /// Adds an op if it takes its operands and no result is too large; gives the first result.
@@ -176,8 +226,10 @@ impl Grower {
     fn add_all(&mut self, op: impl Into<Op>, operands: &[Value]) -> Option<Vec<Value>> {
         let op = op.into();
         let types: Vec<TensorType> = operands.iter().map(|&value| self.type_of(value)).collect();
-        let results = tancho_ir::infer(&op, &types, &mut Vec::new()).ok()?;
-        if !results.iter().all(|of| self.fits(of)) {
+        let mut relations = Vec::new();
+        let results = tancho_ir::infer(&op, &types, &mut relations).ok()?;
+        let holds = relations.iter().all(|relation| relation.holds(&size_of) == Some(true));
+        if !holds || !results.iter().all(|of| self.fits(of)) {
             return None;
         }
         let node = self.graph.add(op, operands, Span::NONE).ok()?;
@@ -217,19 +269,22 @@ impl Grower {
 
     /// A new value of a type: a constant, numbers in order, or a scalar repeated.
     fn new_value_of(&mut self, of: &TensorType) -> Option<Value> {
-        let shape = of.known_shape().filter(|_| self.fits(of))?;
+        if !self.fits(of) {
+            return None;
+        }
+        let shape = of.known_shape();
         match self.random.below(3) {
             0 if of.rank() > 0 && of.dtype != DType::Bool => {
                 let axis = self.random.below(of.rank());
                 self.add(ShapeOp::Iota { dtype: of.dtype, dims: of.dims.clone(), axis }, &[])
             }
-            1 if of.rank() > 0 => {
-                let scalar = self.scalar_of(of.dtype);
-                self.add(ShapeOp::BroadcastInDim { dims: of.dims.clone(), axes: Vec::new() }, &[scalar])
-            }
-            _ => {
+            1 | 2 if let Some(shape) = shape => {
                 let seed = self.random.next_u64();
                 Some(self.constant(array(of.dtype, &shape, Flavour::Tame, seed)))
+            }
+            _ => {
+                let scalar = self.scalar_of(of.dtype);
+                self.add(ShapeOp::BroadcastInDim { dims: of.dims.clone(), axes: Vec::new() }, &[scalar])
             }
         }
     }
@@ -238,6 +293,10 @@ impl Grower {
     fn scalar_of(&mut self, dtype: DType) -> Value {
         if self.one_in(3) {
             return self.scalar(dtype);
+        }
+        if !self.symbols.is_empty() && dtype.is_integer() && self.one_in(3) {
+            let dim = self.random.choose(&self.symbols).clone();
+            return self.add(ShapeOp::DimensionSize { dim, dtype }, &[]).expect("any integer dtype will do");
         }
         let found = self.any_value_of(|of| of.rank() == 0);
         match found {
@@ -372,11 +431,11 @@ mod tests {
     fn random_graphs_have_every_op_but_calls_of_the_host() {
         let mut counts = BTreeMap::new();
         for seed in 0..1000 {
-            count_ops(&random_graph(seed, RandomOptions { elementary: true, ..RandomOptions::default() }), &mut counts);
+            let options = RandomOptions { elementary: true, symbols: seed % 2 == 0, ..RandomOptions::default() };
+            count_ops(&random_graph(seed, options), &mut counts);
         }
         for op in prototypes() {
-            // Sizes are known, so that there is no use for their names.
-            if !matches!(op.name(), "custom_call" | "dimension_size") {
+            if op.name() != "custom_call" {
                 assert!(counts.get(op.name()).copied().unwrap_or(0) >= 20, "{}: {counts:?}", op.name());
             }
         }
@@ -385,10 +444,11 @@ mod tests {
     #[test]
     fn random_graphs_are_sound_and_read_back_as_they_print() {
         for seed in 0..300 {
-            let graph = random_graph(seed, RandomOptions::default());
+            let options = RandomOptions { symbols: seed % 2 == 0, ..RandomOptions::default() };
+            let graph = random_graph(seed, options);
             tancho_ir::verify(&graph).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{graph}"));
             let printed = graph.to_string();
-            assert_eq!(random_graph(seed, RandomOptions::default()).to_string(), printed, "seed {seed}");
+            assert_eq!(random_graph(seed, options).to_string(), printed, "seed {seed}");
             let again = tancho_ir::parse(&printed, "random.ir").unwrap_or_else(|error| panic!("seed {seed}: {error}"));
             assert_eq!(again.to_string(), printed, "seed {seed}");
         }

@@ -7,9 +7,7 @@ use tancho_ir::ops::{ConvOp, WindowAxis};
 use tancho_ir::{Dim, Value};
 
 use crate::fuse::Lowering;
-use crate::program::{
-    MatrixView, Operand, ProductLaunch, ProductLhs, ProductOutput, WindowsView, WindowsViewAxis,
-};
+use crate::program::{MatrixView, Operand, ProductLaunch, ProductLhs, ProductOutput, WindowsView, WindowsViewAxis};
 
 pub(super) fn lower_product(
     lowering: &mut Lowering<'_>,

@@ -24,8 +24,8 @@ use std::collections::HashMap;
 use tancho_ir::{Graph, NodeId, Op, Value};
 use tancho_tensor::DType;
 
-use crate::draft::{Affine, Draft, Map, Role, Source, flatten};
 use crate::compiled::CompileError;
+use crate::draft::{Affine, Draft, Map, Role, Source, flatten};
 use crate::fuse::{Lowering, dense_source};
 use crate::kernel::Scalar;
 use crate::math::Halves;

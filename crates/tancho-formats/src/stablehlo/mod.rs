@@ -23,8 +23,8 @@ mod types;
 pub use compare::{Distance, Mismatch, compare, compare_within};
 pub use error::{Position, SyntaxError};
 pub use export::{ExportError, counterpart, export};
-pub use parse::parse;
 pub use import::{
-    Check, CheckKind, ImportError, ImportOptions, Imported, OpSupport, Place, import_module, import_stablehlo, public_functions,
-    read_stablehlo, supported_ops,
+    Check, CheckKind, ImportError, ImportOptions, Imported, OpSupport, Place, import_module, import_stablehlo,
+    public_functions, read_stablehlo, supported_ops,
 };
+pub use parse::parse;

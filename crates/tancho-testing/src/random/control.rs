@@ -33,7 +33,8 @@ impl Grower {
         let operands = self.some_values(3);
         let first = self.grown_from(&operands, "branch").finish();
         let types: Vec<TensorType> = first.result_types().cloned().collect();
-        let (dtype, count) = *self.random.choose(&[(DType::Bool, 2), (DType::I32, 1), (DType::I32, 2), (DType::I32, 3)]);
+        let (dtype, count) =
+            *self.random.choose(&[(DType::Bool, 2), (DType::I32, 1), (DType::I32, 2), (DType::I32, 3)]);
         let mut branches = vec![Arc::new(first)];
         while branches.len() < count {
             let mut other = self.grown_from(&operands, "branch");
@@ -76,6 +77,8 @@ impl Grower {
         condition.graph.set_results(vec![goes_on]);
 
         let mut body = self.new_held("body", &types);
+        // With the symbols of the body.
+        let types: Vec<TensorType> = body.values.iter().map(|&value| body.type_of(value)).collect();
         let (counter, one) = (body.values[place], body.whole(dtype, 1));
         let next = body.add(ElementwiseOp::Binary(BinaryOp::Add), &[counter, one])?;
         for _ in 0..1 + self.random.below(4) {

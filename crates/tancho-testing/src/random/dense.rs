@@ -4,7 +4,7 @@ use tancho_ir::ops::{BinaryOp, Comparison, DotOp, ElementwiseOp, ReduceKind, Red
 use tancho_ir::{Dim, Dims, Value};
 use tancho_tensor::DType;
 
-use super::{Grower, SIZES};
+use super::{Grower, size_of};
 
 /// The unary ops whose results are the same in every implementation.
 const EXACT_UNARY: [UnaryOp; 12] = [
@@ -95,11 +95,11 @@ impl Grower {
         let mut dims = of.dims.clone();
         let mut axes: Vec<usize> = (0..of.rank()).collect();
         let place = self.random.below(of.rank() + 1);
-        dims.insert(place, Dim::known(*self.random.choose(&SIZES)));
+        dims.insert(place, self.any_size());
         axes.iter_mut().filter(|axis| **axis >= place).for_each(|axis| *axis += 1);
         for &axis in &axes {
             if dims[axis] == Dim::ONE && self.random.below(2) == 0 {
-                dims[axis] = Dim::known(*self.random.choose(&SIZES));
+                dims[axis] = self.any_size();
             }
         }
         self.add(ShapeOp::BroadcastInDim { dims, axes }, &[x])
@@ -114,9 +114,9 @@ impl Grower {
             let next = dims.remove(place + 1);
             dims[place] = dims[place].clone() * next;
         } else if place < of.rank() && self.random.below(2) == 0 {
-            let size = dims[place].as_known()?;
+            let size = dims[place].evaluate(&size_of)?;
             let factor = [2, 3, 4, 5, 11].into_iter().find(|factor| size % factor == 0)?;
-            dims[place] = Dim::known(size / factor);
+            dims[place] = dims[place].floor_div(&Dim::known(factor))?;
             dims.insert(place + self.random.below(2), Dim::known(factor));
         } else {
             dims.insert(place, Dim::ONE);
@@ -131,11 +131,12 @@ impl Grower {
             return self.add(ShapeOp::Reverse { axes }, &[x]);
         }
         let (mut start, mut limit, mut strides) = (Dims::new(), Dims::new(), Vec::new());
-        for size in of.known_shape()?.iter() {
+        for (&size, dim) in self.shape_of(x).iter().zip(&of.dims) {
             let from = self.random.below(size / 2 + 1);
             let to = from + self.random.below(size - from + 1);
             start.push(from.into());
-            limit.push(to.into());
+            // A number, or some elements before the end.
+            limit.push(if self.one_in(2) { to.into() } else { dim.clone() - Dim::from(size - to) });
             strides.push(1 + self.random.below(3) as i64);
         }
         self.add(ShapeOp::Slice { start, limit, strides }, &[x])

@@ -1,12 +1,13 @@
 //! Convolutions, linear algebra, random bits.
 
 use tancho_ir::ops::{
-    BinaryOp, Comparison, ConvAxes, ConvOp, DotOp, ElementwiseOp, LinalgOp, RandomAlgorithm, RandomOp, ShapeOp, WindowAxis,
+    BinaryOp, Comparison, ConvAxes, ConvOp, DotOp, ElementwiseOp, LinalgOp, RandomAlgorithm, RandomOp, ShapeOp,
+    WindowAxis,
 };
 use tancho_ir::{Dim, Dims, TensorType, Value};
 use tancho_tensor::DType;
 
-use super::{FLOATS, Grower, MAX_WORK};
+use super::{FLOATS, Grower, MAX_WORK, size_of};
 
 impl Grower {
     /// A small kernel over a value, any of whose axes may be the batch and the features.
@@ -27,19 +28,19 @@ impl Grower {
             _ => {}
         }
         let outputs = self.random.below(4) * feature_groups * batch_groups;
-        let mut kernel = vec![0; sizes.rank()];
-        kernel[rhs.batch] = outputs;
-        kernel[rhs.feature] = sizes[lhs.feature] / feature_groups;
+        let mut kernel: Dims = sizes.iter().map(|_| Dim::ZERO).collect();
+        kernel[rhs.batch] = Dim::from(outputs);
+        kernel[rhs.feature] = of.dims[lhs.feature].floor_div(&Dim::from(feature_groups))?;
         let mut window = Vec::new();
         for &axis in &rhs.spatial {
-            kernel[axis] = if self.one_in(12) { 0 } else { 1 + self.random.below(4) };
+            kernel[axis] = if self.one_in(12) { Dim::ZERO } else { Dim::from(1 + self.random.below(4)) };
             window.push(self.conv_window());
         }
         let reversed = (0..window.len()).map(|_| self.one_in(4)).collect();
         let op = ConvOp { window, reversed, lhs, rhs, output, feature_groups, batch_groups };
-        let kernel = TensorType::new(of.dtype, kernel.iter().map(|&size| size as i64));
+        let kernel = TensorType { dtype: of.dtype, dims: kernel };
         let result = tancho_ir::infer(&op.clone().into(), &[of, kernel.clone()], &mut Vec::new()).ok()?;
-        let elements = |of: &TensorType| of.known_shape().and_then(|shape| shape.elements());
+        let elements = |of: &TensorType| of.evaluate(&size_of).and_then(|shape| shape.elements());
         let work = elements(&result[0])?.checked_mul(elements(&kernel)?)?;
         if work > MAX_WORK * outputs.max(1) {
             return None;
@@ -90,7 +91,8 @@ impl Grower {
     /// A square matrix; mostly `M·Mᵀ + I`.
     fn square_matrix(&mut self) -> Option<Value> {
         let (size, dtype) = (Dim::from(self.random.below(9)), *self.random.choose(&FLOATS));
-        let batch: Dims = if self.one_in(3) { [Dim::from(self.random.below(4))].into_iter().collect() } else { Dims::new() };
+        let batch: Dims =
+            if self.one_in(3) { [Dim::from(self.random.below(4))].into_iter().collect() } else { Dims::new() };
         let dims: Dims = batch.iter().cloned().chain([size.clone(), size]).collect();
         let of = TensorType { dtype, dims: dims.clone() };
         let matrix = self.value_of(&of)?;

@@ -4,7 +4,7 @@ use tancho_ir::ops::{GatherOp, IndexOp, ScatterOp, ShapeOp};
 use tancho_ir::{Dim, Dims, TensorType, Value};
 use tancho_tensor::{DType, Shape};
 
-use super::{Grower, INTEGERS, whole_numbers};
+use super::{Grower, INTEGERS, size_of, whole_numbers};
 
 /// Which axes of an operand and of indices mean what, in gather as in scatter.
 struct Places {
@@ -15,7 +15,7 @@ struct Places {
     indices_batching: Vec<usize>,
     map: Vec<usize>,
     index_vector_dim: usize,
-    slice: Vec<usize>,
+    slice: Dims,
     indices: Value,
     /// The sizes of the result (of the updates).
     dims: Dims,
@@ -37,7 +37,7 @@ impl Grower {
             start_indices_batching_dims: places.indices_batching.clone(),
             start_index_map: places.map.clone(),
             index_vector_dim: places.index_vector_dim,
-            slice_sizes: places.slice.iter().map(|&size| Dim::from(size)).collect(),
+            slice_sizes: places.slice.clone(),
             indices_are_sorted: places.distinct,
         };
         self.add(IndexOp::Gather(gather), &[x, places.indices])
@@ -77,7 +77,7 @@ impl Grower {
 
     /// Any valid choice of axes, slices and indices for an operand.
     fn places(&mut self, x: Value) -> Option<Places> {
-        let sizes = self.shape_of(x);
+        let (sizes, dims) = (self.shape_of(x), self.type_of(x).dims);
         let rank = sizes.rank();
         let order = self.permutation(rank);
         let n_batching = if self.one_in(3) { self.random.below(rank.min(2) + 1) } else { 0 };
@@ -89,12 +89,12 @@ impl Grower {
             others.iter().copied().filter(|&axis| sizes[axis] > 0 && self.random.below(2) == 0).collect();
         let is_removed = |axis: &usize| collapsed.contains(axis) || operand_batching.contains(axis);
         let kept: Vec<usize> = (0..rank).filter(|axis| !is_removed(axis)).collect();
-        let slice: Vec<usize> = (0..rank)
+        let slice: Dims = (0..rank)
             .map(|axis| match (is_removed(&axis), self.random.below(3)) {
-                (true, _) => sizes[axis].min(1),
-                (false, 0) => sizes[axis],
-                (false, 1) => sizes[axis].min(2),
-                (false, _) => self.random.below(sizes[axis] + 1),
+                (true, _) => Dim::from(sizes[axis].min(1)),
+                (false, 0) => dims[axis].clone(),
+                (false, 1) => Dim::from(sizes[axis].min(2)),
+                (false, _) => Dim::from(self.random.below(sizes[axis] + 1)),
             })
             .collect();
 
@@ -117,7 +117,7 @@ impl Grower {
 
         // A row of consecutive numbers is in order, and no two slices meet.
         let one_row = map.len() == 1 && batch.len() == 1 && operand_batching.is_empty();
-        let distinct = one_row && slice[map[0]] <= 1 && self.one_in(2);
+        let distinct = one_row && slice[map[0]].evaluate(&size_of)? <= 1 && self.one_in(2);
         let dtype = *self.random.choose(&INTEGERS);
         let mut next = self.random.below(3) as i64 - 1;
         let random = &mut self.random;
@@ -136,7 +136,7 @@ impl Grower {
         window.sort_unstable();
         let (mut kept, mut batch) = (kept.iter(), batch.iter());
         let dims = (0..kept.len() + batch.len()).map(|axis| match window.contains(&axis) {
-            true => Dim::from(slice[*kept.next().expect("as many as the window has")]),
+            true => slice[*kept.next().expect("as many as the window has")].clone(),
             false => Dim::from(*batch.next().expect("as many as there are others")),
         });
         let dims = dims.collect();
@@ -183,12 +183,14 @@ impl Grower {
     }
 
     fn slice_places(&mut self, x: Value) -> (Dims, Vec<Value>) {
-        let sizes = self.shape_of(x);
-        let slice = sizes.iter().map(|&size| if self.one_in(3) { size } else { self.random.below(size + 1) });
-        let slice: Vec<usize> = slice.collect();
+        let (sizes, dims) = (self.shape_of(x), self.type_of(x).dims);
+        let slice = sizes.iter().zip(dims);
+        let slice: Dims = slice
+            .map(|(&size, dim)| if self.one_in(3) { dim } else { Dim::from(self.random.below(size + 1)) })
+            .collect();
         let dtype = *self.random.choose(&INTEGERS);
         let starts = sizes.iter().map(|_| self.place(dtype)).collect();
-        (slice.into_iter().map(Dim::from).collect(), starts)
+        (slice, starts)
     }
 
     pub(super) fn sort(&mut self, x: Value) -> Option<Value> {
