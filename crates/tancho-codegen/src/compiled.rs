@@ -37,9 +37,15 @@ pub enum CompileError {
     /// An op has no compiled form.
     #[error("{op} has no compiled form ({span})")]
     Unsupported { op: &'static str, span: tancho_ir::Span },
+    /// With its calls inlined the graph would be too large.
+    #[error("@{graph} has {nodes} operations with those that it calls, more than {MAX_NODES}")]
+    TooLarge { graph: String, nodes: usize },
     #[error(transparent)]
     Emit(#[from] EmitError),
 }
+
+/// The most operations of a graph with the graphs that it holds, each as often as it is held.
+pub const MAX_NODES: usize = 1 << 20;
 
 impl Compiled {
     /// Cuts a graph into kernels and makes their machine code. Calls must have been inlined. Without `fuse_ops`, each op is

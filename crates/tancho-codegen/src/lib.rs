@@ -32,6 +32,6 @@ mod execute_nested;
 mod call;
 
 pub use call::{Argument, Results, RunError};
-pub use compiled::{CompileError, Compiled};
+pub use compiled::{CompileError, Compiled, MAX_NODES};
 pub use execute::{OneThread, Workers};
 pub use plan::{Plan, PlanError, PlannedResult, ResultSource};

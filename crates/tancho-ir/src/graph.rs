@@ -283,6 +283,25 @@ impl Graph {
         false
     }
 
+    /// The number of nodes of the graph with every graph that it holds in its place, as often as it is held; calls that
+    /// double one another make that many from few. Saturates.
+    pub fn expanded_size(&self) -> usize {
+        fn size(graph: &Graph, known: &mut HashMap<*const Graph, usize>) -> usize {
+            if let Some(&size) = known.get(&std::ptr::from_ref(graph)) {
+                return size;
+            }
+            let mut total = graph.node_count();
+            for op in graph.nodes.iter().flatten().filter_map(Node::op) {
+                for (_, region) in op.regions() {
+                    total = total.saturating_add(size(region, known));
+                }
+            }
+            known.insert(std::ptr::from_ref(graph), total);
+            total
+        }
+        size(self, &mut HashMap::new())
+    }
+
     /// The number of nodes, parameters included.
     pub fn node_count(&self) -> usize {
         self.mirror.node_count()

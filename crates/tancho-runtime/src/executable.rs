@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use smallvec::SmallVec;
 use tancho_codegen::graphviz::to_dot;
 use tancho_codegen::host::HostError;
-use tancho_codegen::{Argument, Compiled, OneThread, PlanError, Results, RunError};
+use tancho_codegen::{Argument, Compiled, MAX_NODES, OneThread, PlanError, Results, RunError};
 use tancho_ir::{BindError, Bindings, Graph, bind};
 use tancho_passes::Context;
 use tancho_tensor::{AllocError, Array, DType, Shape};
@@ -101,8 +101,12 @@ impl Executable {
     /// Optimises and compiles a graph.
     ///
     /// # Errors
-    /// An op has no compiled form.
+    /// An op has no compiled form, or the calls of the graph make more than [`MAX_NODES`] operations.
     pub fn compile(graph: Graph, options: &CompileOptions) -> Result<Arc<Executable>, CompileError> {
+        let nodes = graph.expanded_size();
+        if nodes > MAX_NODES {
+            return Err(CompileError::TooLarge { graph: graph.name().to_owned(), nodes });
+        }
         let mut optimized = graph.clone();
         if options.optimize {
             let pass_options = tancho_passes::Options { verify: verification_is_on(), ..Default::default() };

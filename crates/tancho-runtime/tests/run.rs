@@ -201,3 +201,19 @@ fn one_executable_serves_many_threads() {
         }
     });
 }
+
+/// Forty functions that each call the one before twice: a small text that would be 2⁴⁰ operations.
+#[test]
+fn calls_that_double_are_an_error() {
+    let mut text = String::from("func @f0(%x: f32[]) -> f32[] {\n  return %x\n}\n");
+    for number in 1..40 {
+        let before = number - 1;
+        text += &format!(
+            "func @f{number}(%x: f32[]) -> f32[] {{\n  %0 = call @f{before}(%x) : f32[]\n  %1 = call @f{before}(%0) : f32[]\n  \
+             return %1\n}}\n"
+        );
+    }
+    let graph = tancho_ir::parse(&text, "double.ir").expect("a graph");
+    let error = Executable::compile(graph, &CompileOptions::default()).err().expect("too large").to_string();
+    assert!(error.starts_with("@f39 has ") && error.ends_with("more than 1048576"), "{error}");
+}
