@@ -6,19 +6,21 @@
 
 use libfuzzer_sys::fuzz_target;
 use tancho_interp::interpret;
-use tancho_ir::Graph;
+use tancho_ir::{Dim, Graph, Symbol};
 use tancho_runtime::{Argument, CompileOptions, Executable};
 use tancho_tensor::Array;
-use tancho_testing::random::{RandomOptions, random_graph_from_bytes};
+use tancho_testing::random::{RandomOptions, random_graph_from_bytes, symbol_size};
 use tancho_testing::values::{Flavour, arrays};
 
 fuzz_target!(init: tancho_tensor::pool::set_memory_limit(256 << 20), |bytes: &[u8]| {
     let [first, decisions @ ..] = bytes else { return };
     let elementary = first & 1 == 1;
     let steps = 1 + usize::from(first >> 2 & 15);
-    let options = RandomOptions { steps, elementary, max_elements: 2000, ..RandomOptions::default() };
+    let symbols = first & 64 == 64;
+    let options = RandomOptions { steps, elementary, symbols, max_elements: 2000, ..RandomOptions::default() };
     let graph = random_graph_from_bytes(decisions, options);
-    let parameters: Vec<_> = graph.parameter_types().cloned().collect();
+    let size = |symbol: &Symbol| symbol_size(symbol).map(Dim::known);
+    let parameters: Vec<_> = graph.parameter_types().map(|of| of.substitute(&size)).collect();
     let flavour = if first & 2 == 2 { Flavour::Wild } else { Flavour::Tame };
     let arguments = arrays(&parameters, flavour, u64::from(*first));
 

@@ -7,10 +7,10 @@ use std::sync::{Arc, Once};
 use tancho_codegen::math::error_bound;
 use tancho_interp::{InterpretError, interpret_with};
 use tancho_ir::ops::{ElementwiseOp, UnaryOp};
-use tancho_ir::{Graph, Op};
+use tancho_ir::{Dim, Graph, Op, Symbol, TensorType};
 use tancho_runtime::{Argument, CompileOptions, Executable, Results, Stage, register_host_function, set_threads};
-use tancho_tensor::{Array, DType, bf16, f16};
-use tancho_testing::random::{RandomOptions, random_graph};
+use tancho_tensor::{Array, DType, bf16, f16, with_element};
+use tancho_testing::random::{RandomOptions, random_graph, symbol_size};
 use tancho_testing::samples::{Sample, host_functions, samples};
 use tancho_testing::values::{Flavour, arrays};
 
@@ -167,12 +167,18 @@ fn random_graphs() -> u64 {
     if std::env::var_os("TANCHO_SWEEP").is_some() { 20_000 } else { 400 }
 }
 
-/// Runs a check on random graphs, and reports the first that fails, with its seed.
+/// The types of a random graph's parameters, with each symbol replaced by a size.
+fn parameter_types(graph: &Graph, value_of: impl Fn(&Symbol) -> Option<i64>) -> Vec<TensorType> {
+    let size = |symbol: &Symbol| value_of(symbol).map(Dim::known);
+    graph.parameter_types().map(|of| of.substitute(&size)).collect()
+}
+
+/// Runs a check on random graphs, every other one with symbols, and reports the first that fails, with its seed.
 #[track_caller]
 fn check_graphs(options: RandomOptions, check: impl Fn(&Graph, &[Array])) {
     for seed in 0..random_graphs() {
-        let graph = random_graph(seed, options);
-        let parameters: Vec<_> = graph.parameter_types().cloned().collect();
+        let graph = random_graph(seed, RandomOptions { symbols: seed % 2 == 1, ..options });
+        let parameters = parameter_types(&graph, symbol_size);
         let flavour = if seed % 3 == 0 { Flavour::Wild } else { Flavour::Tame };
         let arguments = arrays(&parameters, flavour, seed);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&graph, &arguments))) {
@@ -212,6 +218,47 @@ fn random_graphs_give_the_same_bits_fused_or_not_on_any_number_of_threads() {
     });
 }
 
+/// The results are written into memory that the call was given, and no call sees what another has left in its arena.
+#[test]
+fn random_graphs_give_the_same_bits_in_donated_memory_and_at_other_sizes() {
+    check_graphs(RandomOptions::default(), |graph, arguments| {
+        let executable = compile(graph, true);
+        let expected = interpret(graph, arguments).unwrap_or_else(|error| panic!("{error}"));
+        for _ in 0..2 {
+            let mut given: Vec<Argument<'_>> = arguments.iter().map(copy).map(Argument::Give).collect();
+            let found = executable.call(&mut given).unwrap_or_else(|error| panic!("{error}"));
+            assert_same_bits(&found, &expected, "in donated memory");
+        }
+        let other = |symbol: &Symbol| symbol_size(symbol).map(|size| [1, 2, 4, 0, 18][size as usize % 5]);
+        // What has no elements with the graph's own sizes may have very many.
+        let is_small = |of: &TensorType| {
+            let elements = of.evaluate(&other).and_then(|shape| shape.elements());
+            elements.is_none_or(|elements| elements <= 100_000)
+        };
+        if !graph.node_ids().flat_map(|id| graph.node(id).types()).all(is_small) {
+            return;
+        }
+        let arguments = arrays(&parameter_types(graph, other), Flavour::Wild, 7);
+        // The graph may require what these sizes do not have.
+        let expected = interpret(graph, &arguments);
+        let mut lent: Vec<Argument<'_>> = arguments.iter().map(Argument::Lend).collect();
+        let found = executable.call(&mut lent);
+        match (&expected, &found) {
+            (Ok(expected), Ok(found)) => assert_same_bits(found, expected, "at other sizes"),
+            (Err(_), Err(_)) => {}
+            (Ok(_), Err(error)) => panic!("only the executable fails at other sizes: {error}"),
+            (Err(error), Ok(_)) => panic!("only the interpreter fails at other sizes: {error}"),
+        }
+    });
+}
+
+/// An array of its own memory.
+fn copy(array: &Array) -> Array {
+    with_element!(array.dtype(), T => {
+        Array::new(array.shape().clone(), array.elements::<T>().expect("its dtype")).expect("memory for a test")
+    })
+}
+
 /// A graph given as text, with seeded arguments: for cases that a sweep has found.
 #[track_caller]
 fn check_text(text: &str) {
@@ -232,6 +279,30 @@ fn a_lane_call_takes_scalars_beside_vectors() {
             %3 = remainder %2, %0 : f64[3, 5]
             return %3 }",
     );
+}
+
+/// A convolution whose batch is not known is called with a batch that its groups do not divide.
+#[test]
+fn groups_divide_sizes_that_come_with_the_call() {
+    let text = "func @f(%x: f32[?n, 3], %k: f32[?o, 3]) -> f32[floordiv(?n, 2), ?o] {
+        %0 = convolution %x, %k, lhs=[0, 1], rhs=[0, 1], output=[0, 1], batch_groups=2 : f32[floordiv(?n, 2), ?o]
+        return %0 }";
+    let graph = tancho_ir::parse(text, "test.ir").unwrap_or_else(|error| panic!("{error}"));
+    let executable = compile(&graph, true);
+    let call = |n: i64, o: i64| {
+        let types = [TensorType::new(DType::F32, [n, 3]), TensorType::new(DType::F32, [o, 3])];
+        let arguments = arrays(&types, Flavour::Tame, 1);
+        let mut lent: Vec<Argument<'_>> = arguments.iter().map(Argument::Lend).collect();
+        let found = executable.call(&mut lent);
+        let expected = interpret(&graph, &arguments);
+        assert_eq!(found.is_ok(), expected.is_ok(), "{n} {o}");
+        found.map(|results| results[0].shape().to_vec()).map_err(|error| error.to_string())
+    };
+    assert_eq!(call(4, 6), Ok(vec![2, 6]));
+    for (n, o) in [(5, 6), (4, 5)] {
+        let error = call(n, o).expect_err("groups of different sizes");
+        assert!(error.contains("floordiv"), "{error}");
+    }
 }
 
 /// Few results of many elements are computed block by block on all threads; the bits are those of the documented order.

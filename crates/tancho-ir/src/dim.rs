@@ -285,24 +285,20 @@ impl Dim {
     }
 
     fn extremum(&self, other: &Dim, smallest: bool) -> Dim {
-        if let Some(difference) = self.known_difference(other) {
-            return if (difference <= 0) == smallest { self.clone() } else { other.clone() };
-        }
-        // Symbols are sizes, so that one may be the larger whatever they are.
-        if (self.clone() - other.clone()).is_never_negative() {
-            return if smallest { other.clone() } else { self.clone() };
-        }
-        if (other.clone() - self.clone()).is_never_negative() {
-            return if smallest { self.clone() } else { other.clone() };
-        }
-        // Of two operands that differ by a constant one stays, in whatever order they came together.
+        // An operand that another one is never beyond does not count. What is left does not depend on the order in which
+        // operands came together.
+        let decides = |x: &Dim, y: &Dim| match x.known_difference(y) {
+            Some(difference) => difference == 0 || (difference < 0) == smallest,
+            // Symbols are sizes.
+            None if smallest => (y.clone() - x.clone()).is_never_negative(),
+            None => (x.clone() - y.clone()).is_never_negative(),
+        };
         let mut operands = self.operands_of_extremum(smallest).to_vec();
         for dim in other.operands_of_extremum(smallest) {
-            let difference = |x: &Dim| x.known_difference(dim);
-            if operands.iter().any(|x| difference(x).is_some_and(|value| value == 0 || (value < 0) == smallest)) {
+            if operands.iter().any(|x| decides(x, dim)) {
                 continue;
             }
-            operands.retain(|x| difference(x).is_none());
+            operands.retain(|x| !decides(dim, x));
             operands.push(dim.clone());
         }
         if let [one] = operands.as_slice() {

@@ -39,7 +39,7 @@ pub struct RandomOptions {
     pub max_elements: usize,
     /// How deep calls, loops and branches hold one another.
     pub nesting: usize,
-    /// Whether sizes may be symbols; see [`size_of`].
+    /// Whether sizes may be symbols; see [`symbol_size`].
     pub symbols: bool,
 }
 
@@ -65,7 +65,7 @@ const FLOATS: [DType; 4] = [DType::F16, DType::BF16, DType::F32, DType::F64];
 /// The size that a symbol of a random graph stands for, which its name ends with: 7 for `?a7`.
 ///
 /// With these sizes the graph is valid; with others it may be, too.
-pub fn size_of(symbol: &Symbol) -> Option<i64> {
+pub fn symbol_size(symbol: &Symbol) -> Option<i64> {
     symbol.name().rsplit(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
 }
 
@@ -126,7 +126,7 @@ impl Grower {
             for dim in of.dims.iter_mut().filter(|dim| dim.as_known().is_none()) {
                 let found = own.iter().find(|(of, _)| of == dim).map(|(_, symbol)| symbol.clone());
                 *dim = found.unwrap_or_else(|| {
-                    let size = dim.evaluate(&size_of).expect("symbols have sizes");
+                    let size = dim.evaluate(&symbol_size).expect("symbols have sizes");
                     let symbol = held.add_symbol(&format!("h{}x", own.len()), size);
                     own.push((dim.clone(), symbol.clone()));
                     symbol
@@ -191,7 +191,7 @@ impl Grower {
     }
 
     fn fits(&self, of: &TensorType) -> bool {
-        let elements = of.evaluate(&size_of).and_then(|shape| shape.elements());
+        let elements = of.evaluate(&symbol_size).and_then(|shape| shape.elements());
         of.rank() <= self.max_rank && elements.is_some_and(|elements| elements <= self.options.max_elements)
     }
 
@@ -214,7 +214,7 @@ impl Grower {
 
     /// The sizes of a value.
     fn shape_of(&self, value: Value) -> Shape {
-        self.graph.type_of(value).evaluate(&size_of).expect("symbols have sizes")
+        self.graph.type_of(value).evaluate(&symbol_size).expect("symbols have sizes")
     }
 
     /// Adds an op if it takes its operands and no result is too large; gives the first result.
@@ -228,7 +228,7 @@ impl Grower {
         let types: Vec<TensorType> = operands.iter().map(|&value| self.type_of(value)).collect();
         let mut relations = Vec::new();
         let results = tancho_ir::infer(&op, &types, &mut relations).ok()?;
-        let holds = relations.iter().all(|relation| relation.holds(&size_of) == Some(true));
+        let holds = relations.iter().all(|relation| relation.holds(&symbol_size) == Some(true));
         if !holds || !results.iter().all(|of| self.fits(of)) {
             return None;
         }

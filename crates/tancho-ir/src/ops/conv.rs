@@ -89,34 +89,30 @@ pub(super) fn infer(
     check.that(op.feature_groups == 1 || op.batch_groups == 1, "c23", || {
         format!("{} feature groups and {} batch groups", op.feature_groups, op.batch_groups)
     })?;
-    let groups = |count: usize| Dim::known(count as i64);
+    let groups = |count: usize| Dim::known(i64::try_from(count).unwrap_or(i64::MAX));
+    let group_of = |size: &Dim, count: usize| size.floor_div(&groups(count)).expect("a positive number");
+    let divided = |size: &Dim, count: usize| group_of(size, count) * groups(count);
     let (batch, feature) = (&lhs.dims[op.lhs.batch], &lhs.dims[op.lhs.feature]);
     let (inputs, outputs) = (&rhs.dims[op.rhs.feature], &rhs.dims[op.rhs.batch]);
-    let divides = |size: &Dim, count: usize| {
-        size.as_known().is_none_or(|size| size % i64::try_from(count).unwrap_or(i64::MAX) == 0)
-    };
     // convolution_c10, convolution_c11
-    check.that(divides(batch, op.batch_groups), "c10", || {
+    check.equal(batch, &divided(batch, op.batch_groups), "c10", || {
         format!("batch size {batch} of {lhs} is no multiple of {} batch groups", op.batch_groups)
     })?;
-    check.that(divides(feature, op.feature_groups), "c11", || {
+    check.equal(feature, &divided(feature, op.feature_groups), "c11", || {
         format!("feature size {feature} of {lhs} is no multiple of {} feature groups", op.feature_groups)
     })?;
     // convolution_c14
     let expected = inputs.clone() * groups(op.feature_groups);
     check.equal(feature, &expected, "c14", || format!("{lhs} has {feature} features, but {rhs} takes {expected}"))?;
     // convolution_c15, convolution_c16
-    check.that(divides(outputs, op.batch_groups), "c15", || {
+    check.equal(outputs, &divided(outputs, op.batch_groups), "c15", || {
         format!("{outputs} output features of {rhs} are no multiple of {} batch groups", op.batch_groups)
     })?;
-    check.that(divides(outputs, op.feature_groups), "c16", || {
+    check.equal(outputs, &divided(outputs, op.feature_groups), "c16", || {
         format!("{outputs} output features of {rhs} are no multiple of {} feature groups", op.feature_groups)
     })?;
     let mut dims: Dims = std::iter::repeat_n(Dim::ONE, rank).collect();
-    dims[op.output.batch] = match op.batch_groups {
-        1 => batch.clone(),
-        count => batch.floor_div(&groups(count)).expect("a positive number"),
-    };
+    dims[op.output.batch] = group_of(batch, op.batch_groups);
     dims[op.output.feature] = outputs.clone();
     for (number, &axis) in op.output.spatial.iter().enumerate() {
         let window = op.window_of(number, rhs);

@@ -4,7 +4,7 @@ use tancho_ir::ops::{BinaryOp, Comparison, DotOp, ElementwiseOp, ReduceKind, Red
 use tancho_ir::{Dim, Dims, Value};
 use tancho_tensor::DType;
 
-use super::{Grower, size_of};
+use super::{Grower, symbol_size};
 
 /// The unary ops whose results are the same in every implementation.
 const EXACT_UNARY: [UnaryOp; 12] = [
@@ -114,7 +114,7 @@ impl Grower {
             let next = dims.remove(place + 1);
             dims[place] = dims[place].clone() * next;
         } else if place < of.rank() && self.random.below(2) == 0 {
-            let size = dims[place].evaluate(&size_of)?;
+            let size = dims[place].evaluate(&symbol_size)?;
             let factor = [2, 3, 4, 5, 11].into_iter().find(|factor| size % factor == 0)?;
             dims[place] = dims[place].floor_div(&Dim::known(factor))?;
             dims.insert(place + self.random.below(2), Dim::known(factor));

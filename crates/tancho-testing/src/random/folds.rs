@@ -4,7 +4,7 @@ use tancho_ir::ops::{FoldOp, WindowAxis};
 use tancho_ir::{Dim, TensorType, Value};
 use tancho_tensor::DType;
 
-use super::{Grower, MAX_WORK, size_of};
+use super::{Grower, MAX_WORK, symbol_size};
 
 impl Grower {
     pub(super) fn fold(&mut self, x: Value) -> Option<Value> {
@@ -81,7 +81,7 @@ impl Grower {
                 axis.base_dilation = 1 + self.random.below(3) as i64;
                 axis.dilation = 1 + self.random.below(3) as i64;
             }
-            let places = usize::try_from(axis.positions(size).evaluate(&size_of)?).ok()?;
+            let places = usize::try_from(axis.positions(size).evaluate(&symbol_size)?).ok()?;
             work = work.checked_mul(places.max(1))?.checked_mul(usize::try_from(axis.size.as_known()?).ok()?)?;
             window.push(axis);
         }

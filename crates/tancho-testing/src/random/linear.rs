@@ -7,7 +7,7 @@ use tancho_ir::ops::{
 use tancho_ir::{Dim, Dims, TensorType, Value};
 use tancho_tensor::DType;
 
-use super::{FLOATS, Grower, MAX_WORK, size_of};
+use super::{FLOATS, Grower, MAX_WORK, symbol_size};
 
 impl Grower {
     /// A small kernel over a value, any of whose axes may be the batch and the features.
@@ -40,7 +40,7 @@ impl Grower {
         let op = ConvOp { window, reversed, lhs, rhs, output, feature_groups, batch_groups };
         let kernel = TensorType { dtype: of.dtype, dims: kernel };
         let result = tancho_ir::infer(&op.clone().into(), &[of, kernel.clone()], &mut Vec::new()).ok()?;
-        let elements = |of: &TensorType| of.evaluate(&size_of).and_then(|shape| shape.elements());
+        let elements = |of: &TensorType| of.evaluate(&symbol_size).and_then(|shape| shape.elements());
         let work = elements(&result[0])?.checked_mul(elements(&kernel)?)?;
         if work > MAX_WORK * outputs.max(1) {
             return None;

@@ -4,7 +4,7 @@ use tancho_ir::ops::{GatherOp, IndexOp, ScatterOp, ShapeOp};
 use tancho_ir::{Dim, Dims, TensorType, Value};
 use tancho_tensor::{DType, Shape};
 
-use super::{Grower, INTEGERS, size_of, whole_numbers};
+use super::{Grower, INTEGERS, symbol_size, whole_numbers};
 
 /// Which axes of an operand and of indices mean what, in gather as in scatter.
 struct Places {
@@ -117,7 +117,7 @@ impl Grower {
 
         // A row of consecutive numbers is in order, and no two slices meet.
         let one_row = map.len() == 1 && batch.len() == 1 && operand_batching.is_empty();
-        let distinct = one_row && slice[map[0]].evaluate(&size_of)? <= 1 && self.one_in(2);
+        let distinct = one_row && slice[map[0]].evaluate(&symbol_size)? <= 1 && self.one_in(2);
         let dtype = *self.random.choose(&INTEGERS);
         let mut next = self.random.below(3) as i64 - 1;
         let random = &mut self.random;

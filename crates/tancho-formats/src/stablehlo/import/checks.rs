@@ -44,21 +44,28 @@ pub(super) struct PendingCheck {
     pub position: Position,
 }
 
-/// Unless the text says otherwise.
-const TOLERANCE: f64 = 1e-4;
-const MAX_ULP: i64 = 3;
+/// What the reference implementation of a check holds to where the text says nothing.
+struct Defaults {
+    tolerance: f64,
+    max_ulp: i64,
+}
+
+/// Checks that are calls, `custom_call @check.expect_close`.
+const OF_CALLS: Defaults = Defaults { tolerance: 1e-3, max_ulp: 3 };
+/// Checks that are ops of their own, `check.expect_close`.
+const OF_OPS: Defaults = Defaults { tolerance: 1e-4, max_ulp: 1 };
 
 impl<'m> Importer<'m> {
     pub(super) fn check(&mut self, site: &Site<'m>) -> Imports<Vec<Binding>> {
-        let name = match site.op.string("call_target_name") {
-            Some(target) => mnemonic(target),
-            None => mnemonic(&site.op.name),
+        let (name, defaults) = match site.op.string("call_target_name") {
+            Some(target) => (mnemonic(target), OF_CALLS),
+            None => (mnemonic(&site.op.name), OF_OPS),
         };
         let kind = match name.strip_suffix("_const").unwrap_or(name) {
             "expect_eq" => CheckKind::Equal,
-            "expect_almost_eq" => CheckKind::AlmostEqual { tolerance: self.tolerance(site)? },
+            "expect_almost_eq" => CheckKind::AlmostEqual { tolerance: self.tolerance(site, defaults.tolerance)? },
             "expect_close" => CheckKind::Close {
-                max_ulp: self.distance(site, "max_ulp_difference", MAX_ULP)?,
+                max_ulp: self.distance(site, "max_ulp_difference", defaults.max_ulp)?,
                 min_ulp: self.distance(site, "min_ulp_difference", 0)?,
             },
             other => return Err(self.unsupported(site, format_args!("the check {other}"))),
@@ -95,10 +102,10 @@ impl<'m> Importer<'m> {
         Ok(())
     }
 
-    fn tolerance(&self, site: &Site<'_>) -> Imports<f64> {
+    fn tolerance(&self, site: &Site<'_>, default: f64) -> Imports<f64> {
         match site.op.attribute("tolerance") {
             Some(_) => self.float(site, "tolerance"),
-            None => Ok(TOLERANCE),
+            None => Ok(default),
         }
     }
 
