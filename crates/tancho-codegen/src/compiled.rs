@@ -12,6 +12,7 @@ use crate::kernel::Kernel;
 use crate::legalize::legalize;
 use crate::program::{Launch, Program};
 use crate::split::{Split, split};
+use crate::unroll_windows::unroll_windows;
 
 /// A compiled graph. Sizes come in when it is [planned](Compiled::plan).
 pub struct Compiled {
@@ -56,6 +57,9 @@ impl Compiled {
     pub fn new(graph: &Graph, fuse_ops: bool) -> Result<Self, CompileError> {
         let mut legal = graph.clone();
         legalize(&mut legal);
+        if fuse_ops {
+            unroll_windows(&mut legal);
+        }
         let program = fuse(&legal, fuse_ops)?;
         let sources: Vec<Option<Source>> = program.launches.iter().map(Launch::source).collect();
         let mut compiled = code::compile(&sources.iter().flatten().cloned().collect::<Vec<_>>())?.into_iter();

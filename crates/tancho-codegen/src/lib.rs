@@ -11,6 +11,7 @@ pub mod kernel;
 pub mod procedure;
 pub mod math;
 mod legalize;
+mod unroll_windows;
 pub mod fuse;
 mod lower;
 mod draft;

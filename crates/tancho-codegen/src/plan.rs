@@ -171,9 +171,10 @@ impl<'c> Planner<'c> {
         for (index, launch) in program.launches.iter().enumerate() {
             launch.reads().into_iter().chain(launch.writes()).for_each(|buffer| last_use[buffer.index()] = Some(index));
         }
+        crate::plan_nested::begin_in_outputs(program, &shapes, &last_use, &mut places);
         let mut last_used_by = vec![Vec::new(); program.launches.len()];
         for (buffer, (info, last)) in program.buffers.iter().zip(last_use).enumerate() {
-            if let (Memory::Temporary, Some(last)) = (&info.memory, last) {
+            if let (Memory::Temporary, Some(last), None) = (&info.memory, last, places[buffer]) {
                 last_used_by[last].push(BufferId(buffer as u32));
             }
         }

@@ -13,10 +13,41 @@ use crate::compiled::Compiled;
 use crate::donate::may_replace;
 use crate::kernel::Form;
 use crate::plan::{PlanError, Planner, ResultSource};
-use crate::program::{BufferId, CaseLaunch, HostLaunch, Memory, ProcedureLaunch, WhileLaunch};
+use crate::program::{BufferId, CaseLaunch, HostLaunch, Launch, Memory, ProcedureLaunch, Program, WhileLaunch};
 use crate::step::{
-    BoundKernel, CaseStep, CopyStep, HostStep, LoopStep, NestedPlan, StateValue, Step, Tiles, WhileStep,
+    Base, BoundKernel, CaseStep, CopyStep, HostStep, LoopStep, NestedPlan, Pointer, StateValue, Step, Tiles, WhileStep,
 };
+
+/// Lets what an output begins as a copy of be made in the output's memory, where nothing needs it any more after that: the
+/// last launches first, so that a chain of updates works in one place.
+pub(crate) fn begin_in_outputs(
+    program: &Program,
+    shapes: &[Shape],
+    last_use: &[Option<usize>],
+    places: &mut [Option<Pointer>],
+) {
+    let bytes = |buffer: BufferId| {
+        shapes[buffer.index()].iter().product::<usize>() * program.buffers[buffer.index()].of.dtype.size()
+    };
+    for (index, launch) in program.launches.iter().enumerate().rev() {
+        let Launch::Procedure(launch) = launch else { continue };
+        for &(written, source) in &launch.initial {
+            let is_temporary = matches!(program.buffers[source.index()].memory, Memory::Temporary);
+            let is_read = launch.operands.contains(&(source, false));
+            let copies = launch.initial.iter().filter(|initial| initial.1 == source).count();
+            if let Some(place @ Pointer { base: Base::Output(_), .. }) = places[written.index()]
+                && is_temporary
+                && !is_read
+                && copies == 1
+                && last_use[source.index()] == Some(index)
+                && places[source.index()].is_none()
+                && bytes(written) == bytes(source)
+            {
+                places[source.index()] = Some(place);
+            }
+        }
+    }
+}
 
 impl Planner<'_> {
     /// Lets a result that begins as a copy take the place of its source, where nothing needs that any more.
@@ -67,7 +98,7 @@ impl Planner<'_> {
         if size.unsigned_abs() > LARGEST { Err(PlanError::Size(dim.clone())) } else { Ok(size) }
     }
 
-    fn push_copy(&mut self, to: crate::step::Pointer, from: crate::step::Pointer, bytes: usize) {
+    fn push_copy(&mut self, to: Pointer, from: Pointer, bytes: usize) {
         if bytes > 0 {
             self.steps.push(Step::Copy(CopyStep { to, from, bytes }));
         }
@@ -90,7 +121,7 @@ impl Planner<'_> {
         let result_bytes =
             plan.results.iter().map(|result| result.shape.iter().product::<usize>() * result.dtype.size());
         let result_bytes = result_bytes.collect();
-        Ok(NestedPlan { plan, bindings, arena: crate::step::Pointer::arena(arena), result_bytes, temporary_bytes })
+        Ok(NestedPlan { plan, bindings, arena: Pointer::arena(arena), result_bytes, temporary_bytes })
     }
 
     fn free_nested(&mut self, nested: &NestedPlan) {
@@ -112,7 +143,7 @@ impl Planner<'_> {
             } else {
                 let offset = self.arena.take(bytes);
                 taken.push((offset, bytes));
-                Some(crate::step::Pointer::arena(offset))
+                Some(Pointer::arena(offset))
             };
             state.push(StateValue { first: self.place(result), other, stays, bytes });
         }
@@ -122,7 +153,7 @@ impl Planner<'_> {
         self.free_nested(&body);
         self.arena.give_back(flag, ALIGNMENT);
         taken.into_iter().for_each(|(offset, bytes)| self.arena.give_back(offset, bytes));
-        let flag = crate::step::Pointer::arena(flag);
+        let flag = Pointer::arena(flag);
         self.steps.push(Step::While(Box::new(WhileStep { condition, body, operands, state, flag })));
         Ok(())
     }

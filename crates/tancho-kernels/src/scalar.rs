@@ -71,6 +71,16 @@ pub extern "C" fn tan_f32(x: f32, _: f32) -> f32 {
     libm::tanf(x)
 }
 
+/// Copies bytes between places that do not overlap.
+///
+/// # Safety
+/// `from` is readable and `to` writable for so many bytes, and they do not overlap.
+#[allow(unsafe_code)]
+pub unsafe extern "C" fn copy_bytes(to: *mut u8, from: *const u8, bytes: usize) {
+    // SAFETY: as the caller vouches for.
+    unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,14 +114,4 @@ mod tests {
         assert!(remainder_f32(1.0, 0.0).is_nan());
         assert_eq!(remainder_f64(3.0, f64::INFINITY), 3.0);
     }
-}
-
-/// Copies bytes between places that do not overlap.
-///
-/// # Safety
-/// `from` is readable and `to` writable for so many bytes, and they do not overlap.
-#[allow(unsafe_code)]
-pub unsafe extern "C" fn copy_bytes(to: *mut u8, from: *const u8, bytes: usize) {
-    // SAFETY: as the caller vouches for.
-    unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) }
 }

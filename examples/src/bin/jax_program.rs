@@ -15,7 +15,8 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     println!("{}", lstm.dump(Stage::Optimized));
 
     let read = |name: String| read_npy(&folder.join(name)).map(Tensor::from_array);
-    let inputs = (0..4).map(|number| read(format!("input.{number}.npy"))).collect::<std::result::Result<Vec<_>, _>>()?;
+    let inputs =
+        (0..4).map(|number| read(format!("input.{number}.npy"))).collect::<std::result::Result<Vec<_>, _>>()?;
     let outputs = lstm.call(&inputs)?;
     println!("{}", outputs[0]);
 

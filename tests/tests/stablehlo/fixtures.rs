@@ -15,7 +15,6 @@ use tancho_ir::Graph;
 use tancho_runtime::{Argument, CompileOptions, Executable};
 use tancho_tensor::Array;
 
-
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("stablehlo")
 }
