@@ -259,11 +259,11 @@ fn copy(array: &Array) -> Array {
     })
 }
 
-/// A graph given as text, with seeded arguments: for cases that a sweep has found.
+/// A graph given as text, with seeded arguments: for cases that a sweep has found. The names of symbols end in their sizes.
 #[track_caller]
 fn check_text(text: &str) {
     let graph = tancho_ir::parse(text, "test.ir").unwrap_or_else(|error| panic!("{error}"));
-    let parameters: Vec<_> = graph.parameter_types().cloned().collect();
+    let parameters = parameter_types(&graph, symbol_size);
     let arguments = arrays(&parameters, Flavour::Tame, 1);
     let expected = run(&compile(&graph, false), &arguments);
     assert_same_bits(&run(&compile(&graph, true), &arguments), &expected, "fused");
@@ -278,6 +278,32 @@ fn a_lane_call_takes_scalars_beside_vectors() {
             %2 = broadcast_in_dim %1, dims=[] : f64[3, 5]
             %3 = remainder %2, %0 : f64[3, 5]
             return %3 }",
+    );
+}
+
+/// What a loop or a branch takes may lie in the memory of a value of other sizes.
+#[test]
+fn loops_and_branches_take_reshaped_values_of_unknown_sizes() {
+    check_text(
+        "func @condition(%i: u8[], %x: f32[3, ?n, 2]) -> bool[] {
+            %0 = constant 4 : u8[]
+            %1 = compare %i, %0, lt : bool[]
+            return %1 }
+         func @body(%i: u8[], %x: f32[3, ?n, 2]) -> (u8[], f32[3, ?n, 2]) {
+            %0 = constant 1 : u8[]
+            %1 = add %i, %0 : u8[]
+            %2 = iota axis=1 : f32[3, ?n, 2]
+            %3 = add %x, %2 : f32[3, ?n, 2]
+            return %1, %3 }
+         func @branch(%x: f32[3, ?n, 2]) -> i64[] { %0 = dimension_size ?n : i64[] return %0 }
+         func @f(%x: f32[3, ?b16]) -> (u8[], f32[3, floordiv(?b16, 2), 2], i64[]) {
+            %0 = negate %x : f32[3, ?b16]
+            %1 = reshape %0 : f32[3, floordiv(?b16, 2), 2]
+            %2 = constant 0 : u8[]
+            %3:2 = while %2, %1, condition=@condition, body=@body : (u8[], f32[3, floordiv(?b16, 2), 2])
+            %4 = constant 0 : i32[]
+            %5 = case %4, %1, branches=[@branch] : i64[]
+            return %3#0, %3#1, %5 }",
     );
 }
 

@@ -1,9 +1,10 @@
 //! From graphs to machine code: fusion into kernels, emission, and the plan that runs them.
 //!
-//! The way of a graph: `legalize` brings it into the form that fusion expects, [`fuse`](fuse::fuse) cuts it into launches of
-//! kernels (through `lower`, the compiler's column of the op set), [`code`] makes machine code of each kernel (through
-//! [`emit`]), and a [`Plan`] fills in the sizes of a call: places in memory, argument blocks, tiles. `execute` is the gate
-//! through which a plan calls compiled code. The [`kernel`] IR stands between fusion and emission.
+//! The way of a graph: `legalize` brings it into the form that fusion expects, `unroll_windows` makes slices of
+//! what small windows see, [`fuse`](fuse::fuse) cuts it into launches of kernels (through `lower`, the compiler's
+//! column of the op set), [`code`] makes machine code of each kernel (through [`emit`]), and a [`Plan`] fills in
+//! the sizes of a call: places in memory, argument blocks, tiles. `execute` is the gate through which a plan calls
+//! compiled code. The [`kernel`] IR stands between fusion and emission.
 
 #![deny(unsafe_code)]
 

@@ -137,7 +137,7 @@ impl Compiled {
 
 pub(crate) struct Planner<'c> {
     pub(crate) compiled: &'c Arc<Compiled>,
-    bindings: &'c Bindings,
+    pub(crate) bindings: &'c Bindings,
     pub(crate) shapes: Vec<Shape>,
     /// The place of each buffer, where it has one by now.
     pub(crate) places: Vec<Option<Pointer>>,
@@ -466,7 +466,7 @@ impl<'c> Planner<'c> {
     }
 }
 
-fn shape_of(of: &tancho_ir::TensorType, bindings: &Bindings) -> Result<Shape, PlanError> {
+pub(crate) fn shape_of(of: &tancho_ir::TensorType, bindings: &Bindings) -> Result<Shape, PlanError> {
     let mut sizes: SmallVec<[usize; 6]> = SmallVec::new();
     for dim in &of.dims {
         let size = bindings.evaluate(dim).and_then(|size| usize::try_from(size).ok());

@@ -12,8 +12,10 @@ use tancho_tensor::{ALIGNMENT, Shape};
 use crate::compiled::Compiled;
 use crate::donate::may_replace;
 use crate::kernel::Form;
-use crate::plan::{PlanError, Planner, ResultSource};
-use crate::program::{BufferId, CaseLaunch, HostLaunch, Launch, Memory, ProcedureLaunch, Program, WhileLaunch};
+use crate::plan::{PlanError, Planner, ResultSource, shape_of};
+use crate::program::{
+    BufferId, CaseLaunch, HostLaunch, Launch, Memory, ProcedureLaunch, Program, TypedBuffer, WhileLaunch,
+};
 use crate::step::{
     Base, BoundKernel, CaseStep, CopyStep, HostStep, LoopStep, NestedPlan, Pointer, StateValue, Step, Tiles, WhileStep,
 };
@@ -105,14 +107,10 @@ impl Planner<'_> {
     }
 
     /// The plan of a nested program for operands of these buffers.
-    fn nested(&mut self, compiled: &Arc<Compiled>, operands: &[BufferId]) -> Result<NestedPlan, PlanError> {
-        let arguments: Vec<(&TensorType, &Shape)> = compiled
-            .program
-            .parameters
-            .iter()
-            .zip(operands.iter().map(|operand| &self.shapes[operand.index()]))
-            .collect();
-        let bindings = bind_shapes(&arguments)?;
+    fn nested(&mut self, compiled: &Arc<Compiled>, operands: &[TypedBuffer]) -> Result<NestedPlan, PlanError> {
+        let shapes = operands.iter().map(|operand| shape_of(&operand.of, self.bindings));
+        let shapes = shapes.collect::<Result<Vec<Shape>, PlanError>>()?;
+        let bindings = bind_shapes(&compiled.program.parameters, &shapes);
         let plan = Arc::new(compiled.plan(&bindings)?);
         self.scratch_bytes = self.scratch_bytes.max(plan.scratch_bytes);
         self.parallel |= plan.parallel;
@@ -148,7 +146,7 @@ impl Planner<'_> {
             state.push(StateValue { first: self.place(result), other, stays, bytes });
         }
         let flag = self.arena.take(ALIGNMENT);
-        let operands = launch.operands.iter().map(|&operand| self.place(operand)).collect();
+        let operands = launch.operands.iter().map(|operand| self.place(operand.buffer)).collect();
         self.free_nested(&condition);
         self.free_nested(&body);
         self.arena.give_back(flag, ALIGNMENT);
@@ -167,7 +165,7 @@ impl Planner<'_> {
             branches.push(nested);
         }
         let is_bool = self.compiled.program.buffers[launch.index.index()].of.dtype == tancho_tensor::DType::Bool;
-        let operands = launch.operands.iter().map(|&operand| self.place(operand)).collect();
+        let operands = launch.operands.iter().map(|operand| self.place(operand.buffer)).collect();
         let results = launch.results.iter().map(|&result| self.place(result)).collect();
         let index = self.place(launch.index);
         self.steps.push(Step::Case(Box::new(CaseStep { index, is_bool, branches, operands, results })));
@@ -175,12 +173,15 @@ impl Planner<'_> {
     }
 
     pub(crate) fn plan_host(&mut self, launch: &HostLaunch) -> Result<(), PlanError> {
-        let typed = |planner: &Self, buffer: BufferId| {
-            let dtype = planner.compiled.program.buffers[buffer.index()].of.dtype;
-            (planner.place(buffer), dtype, planner.shapes[buffer.index()].clone())
+        let operand = |operand: &TypedBuffer| {
+            Ok((self.place(operand.buffer), operand.of.dtype, shape_of(&operand.of, self.bindings)?))
         };
-        let operands = launch.operands.iter().map(|&operand| typed(self, operand)).collect();
-        let results = launch.results.iter().map(|&result| typed(self, result)).collect();
+        let operands = launch.operands.iter().map(operand).collect::<Result<_, PlanError>>()?;
+        let result = |buffer: &BufferId| {
+            let dtype = self.compiled.program.buffers[buffer.index()].of.dtype;
+            (self.place(*buffer), dtype, self.shapes[buffer.index()].clone())
+        };
+        let results = launch.results.iter().map(result).collect();
         let (call, span) = (launch.call.clone(), launch.span.clone());
         self.steps.push(Step::Host(Box::new(HostStep { call, span, operands, results })));
         Ok(())
@@ -188,9 +189,9 @@ impl Planner<'_> {
 }
 
 /// The values of a nested program's symbols, from the sizes of its operands. The verifier has checked that they fit.
-fn bind_shapes(arguments: &[(&TensorType, &Shape)]) -> Result<Bindings, PlanError> {
+fn bind_shapes(parameters: &[TensorType], shapes: &[Shape]) -> Bindings {
     let mut bindings = Bindings::default();
-    for (of, shape) in arguments {
+    for (of, shape) in parameters.iter().zip(shapes) {
         for (dim, &size) in of.dims.iter().zip(shape.iter()) {
             if let Some(symbol) = dim.as_symbol()
                 && bindings.value_of(symbol).is_none()
@@ -199,5 +200,5 @@ fn bind_shapes(arguments: &[(&TensorType, &Shape)]) -> Result<Bindings, PlanErro
             }
         }
     }
-    Ok(bindings)
+    bindings
 }

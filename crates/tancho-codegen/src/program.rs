@@ -73,7 +73,7 @@ pub struct WhileLaunch {
     pub condition: Arc<Compiled>,
     pub body: Arc<Compiled>,
     /// The state, then what does not change.
-    pub operands: Vec<BufferId>,
+    pub operands: Vec<TypedBuffer>,
     /// The last state.
     pub results: Vec<BufferId>,
 }
@@ -83,7 +83,7 @@ pub struct WhileLaunch {
 pub struct CaseLaunch {
     pub index: BufferId,
     pub branches: Vec<Arc<Compiled>>,
-    pub operands: Vec<BufferId>,
+    pub operands: Vec<TypedBuffer>,
     pub results: Vec<BufferId>,
 }
 
@@ -92,8 +92,19 @@ pub struct CaseLaunch {
 pub struct HostLaunch {
     pub call: CustomCall,
     pub span: Span,
-    pub operands: Vec<BufferId>,
+    pub operands: Vec<TypedBuffer>,
     pub results: Vec<BufferId>,
+}
+
+/// A buffer as the value that is read from it: its sizes may be others than those with which it was made.
+#[derive(Clone, Debug)]
+pub struct TypedBuffer {
+    pub buffer: BufferId,
+    pub of: TensorType,
+}
+
+fn buffers_of(operands: &[TypedBuffer]) -> Vec<BufferId> {
+    operands.iter().map(|operand| operand.buffer).collect()
 }
 
 impl fmt::Debug for WhileLaunch {
@@ -226,9 +237,9 @@ impl Launch {
                 let read = launch.operands.iter().filter(|operand| !operand.1).map(|operand| operand.0);
                 read.chain(launch.initial.iter().map(|initial| initial.1)).collect()
             }
-            Launch::While(launch) => launch.operands.clone(),
-            Launch::Case(launch) => [&[launch.index], launch.operands.as_slice()].concat(),
-            Launch::Host(launch) => launch.operands.clone(),
+            Launch::While(launch) => buffers_of(&launch.operands),
+            Launch::Case(launch) => [vec![launch.index], buffers_of(&launch.operands)].concat(),
+            Launch::Host(launch) => buffers_of(&launch.operands),
         }
     }
 
@@ -310,18 +321,19 @@ impl fmt::Display for Program {
                 Launch::Product(product) => write_product(f, product)?,
                 Launch::Procedure(launch) => write_procedure(f, launch)?,
                 Launch::While(launch) => {
-                    writeln!(f, "  while {} -> {}", Buffers(&launch.operands), Buffers(&launch.results))?;
+                    let (operands, results) = (buffers_of(&launch.operands), &launch.results);
+                    writeln!(f, "  while {} -> {}", Buffers(&operands), Buffers(results))?;
                     write_nested(f, "condition", &launch.condition)?;
                     write_nested(f, "body", &launch.body)?;
                 }
                 Launch::Case(launch) => {
-                    let (operands, results) = (Buffers(&launch.operands), Buffers(&launch.results));
-                    writeln!(f, "  case b{} {operands} -> {results}", launch.index.0)?;
+                    let (operands, results) = (buffers_of(&launch.operands), Buffers(&launch.results));
+                    writeln!(f, "  case b{} {} -> {results}", launch.index.0, Buffers(&operands))?;
                     launch.branches.iter().try_for_each(|branch| write_nested(f, "branch", branch))?;
                 }
                 Launch::Host(launch) => {
-                    let (operands, results) = (Buffers(&launch.operands), Buffers(&launch.results));
-                    writeln!(f, "  host {:?} {operands} -> {results}", launch.call.target)?;
+                    let (operands, results) = (buffers_of(&launch.operands), Buffers(&launch.results));
+                    writeln!(f, "  host {:?} {} -> {results}", launch.call.target, Buffers(&operands))?;
                 }
             }
         }

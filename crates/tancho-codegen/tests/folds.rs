@@ -5,9 +5,10 @@ mod harness;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use harness::{check, check_expected, parse};
-use tancho_ir::Op;
+use harness::{check, check_expected, compile, parse};
+use tancho_codegen::program::Launch;
 use tancho_ir::ops::{FoldOp, LinalgOp};
+use tancho_ir::{Graph, Op};
 use tancho_tensor::{Array, DType, Shape};
 use tancho_testing::samples::samples;
 use tancho_testing::values::{Flavour, array, arrays};
@@ -282,4 +283,135 @@ fn a_matrix_that_is_not_positive_definite() {
     let a = Array::new([3, 3], &[4.0f32, 0.0, 0.0, 2.0, 1.0, 0.0, 6.0, 3.0, 20.0]).expect("memory");
     let factor = Array::new([3, 3], &[2.0f32, 0.0, 0.0, 1.0, f32::NAN, 0.0, 3.0, f32::NAN, f32::NAN]).expect("memory");
     check_expected(&parse(text), &[a], &[factor]);
+}
+
+/// The launches of a graph, and how many of them are procedures, without fusion and with it.
+fn launches_and_procedures(graph: &Graph) -> [(usize, usize); 2] {
+    [false, true].map(|fuse| {
+        let compiled = compile(graph, fuse);
+        let launches = &compiled.program().launches;
+        let procedures = launches.iter().filter(|launch| matches!(launch, Launch::Procedure(_))).count();
+        (launches.len(), procedures)
+    })
+}
+
+const MAXIMUM: &str = "func @max(%x: f32[], %y: f32[]) -> f32[] { %0 = maximum %x, %y : f32[] return %0 }";
+
+/// A small window is part of kernels, with what comes after it; padding is laid into memory before.
+#[test]
+fn small_windows_are_kernels() {
+    for (padding, result, launches) in
+        [("", "?n, 4, 3, ?c", 1), (", low=[0, 1, 0, 0], high=[0, 0, 1, 0]", "?n, 4, 4, ?c", 3)]
+    {
+        let graph = parse(&format!(
+            "{MAXIMUM} func @f(%x: f32[?n, 8, 7, ?c]) -> f32[{result}] {{
+               %0 = constant -inf : f32[]
+               %1 = reduce_window %x, %0, size=[1, 2, 2, 1], strides=[1, 2, 2, 1]{padding}, body=@max : f32[{result}]
+               %2 = negate %1 : f32[{result}]
+               return %2 }}"
+        ));
+        let [apart, fused] = launches_and_procedures(&graph);
+        assert_eq!(apart.1, 1, "without fusion the window is a procedure");
+        assert_eq!(fused, (launches, 0), "launches and procedures\n{graph}");
+        let x = array(DType::F32, &Shape::new(&[3, 8, 7, 5]), Flavour::Wild, 7);
+        check(&graph, &[x]);
+    }
+}
+
+/// Runs a window over `f32[?n, 9, ?c]`, which is a procedure without fusion and none with it, on arguments of a few sizes.
+#[track_caller]
+fn check_window(body: &str, dtype: &str, attributes: &str, result: &str) {
+    let text = format!(
+        "func @body(%x: {dtype}[], %y: {dtype}[]) -> {dtype}[] {{ {body} }}
+         func @f(%x: {dtype}[?n, 9, ?c], %init: {dtype}[]) -> {dtype}[{result}] {{
+           %0 = reduce_window %x, %init, {attributes}, body=@body : {dtype}[{result}]
+           return %0 }}"
+    );
+    let graph = parse(&text);
+    let [apart, fused] = launches_and_procedures(&graph);
+    assert_eq!((apart.1, fused.1), (1, 0), "procedures without fusion and with it\n{graph}");
+    for (number, sizes) in [[3, 9, 5], [1, 9, 1], [2, 9, 300], [40, 9, 2], [0, 9, 4], [2, 9, 0]].iter().enumerate() {
+        let flavour = [Flavour::Tame, Flavour::Wild][number % 2];
+        let of: Vec<DType> = graph.parameter_types().map(|of| of.dtype).collect();
+        let x = array(of[0], &Shape::new(sizes), flavour, number as u64);
+        let init = array(of[1], &Shape::new(&[]), flavour, 100 + number as u64);
+        check(&graph, &[x, init]);
+    }
+}
+
+#[test]
+fn small_windows_of_odd_settings() {
+    let horner = "%0 = constant 0.75 : f32[]
+        %1 = multiply %x, %0 : f32[]
+        %2 = subtract %y, %1 : f32[]
+        return %2";
+    // Holes between the places, strides beyond the window, and padding that takes away.
+    check_window(horner, "f32", "size=[1, 3, 1], dilation=[1, 3, 1]", "?n, 3, ?c");
+    check_window(horner, "f32", "size=[1, 2, 1], strides=[1, 4, 1]", "?n, 2, ?c");
+    check_window(horner, "f32", "size=[1, 2, 1], low=[0, -2, 0], high=[0, -3, 0]", "?n, 3, ?c");
+    check_window(horner, "f32", "size=[1, 3, 1], strides=[1, 2, 1], low=[0, 2, 0], high=[0, -1, 0]", "?n, 4, ?c");
+    check_window(horner, "f32", "size=[1, 3, 1], strides=[1, 2, 1], low=[0, -1, 0], high=[0, 2, 0]", "?n, 4, ?c");
+    // Along axes of unknown size, where there may be no place for the window.
+    let places = "max(0, ?n - 1), 4, max(0, floordiv(?c - 3, 2) + 1)";
+    check_window(horner, "f32", "size=[2, 2, 3], strides=[1, 2, 2]", places);
+    check_window(horner, "f32", "size=[1, 1, 3], low=[0, 0, 2]", "?n, 9, max(0, ?c)");
+    check_window(horner, "f32", "size=[1, 1, 1], strides=[1, 2, 1]", "?n, 5, ?c");
+    // Bodies that use their parameters several times, or not at all.
+    let farther = "%0 = abs %x : f32[] %1 = abs %y : f32[] %2 = compare %0, %1, ge : bool[]
+        %3 = select %2, %x, %y : f32[] return %3";
+    check_window(farther, "f32", "size=[1, 2, 2], low=[0, 1, 1]", "?n, 9, max(0, ?c)");
+    check_window("return %x", "f32", "size=[1, 2, 1]", "?n, 8, ?c");
+    check_window("return %y", "f32", "size=[1, 2, 1], high=[0, 1, 0]", "?n, 9, ?c");
+    check_window("%0 = constant 2.0 : f32[] return %0", "f32", "size=[1, 2, 1]", "?n, 8, ?c");
+    // Each op on halves rounds.
+    for dtype in ["bf16", "f16"] {
+        let body = horner.replace("f32", dtype);
+        check_window(&body, dtype, "size=[1, 3, 1], strides=[1, 2, 1], low=[0, 1, 0]", "?n, 4, ?c");
+    }
+    for (op, dtype) in [("maximum", "f64"), ("minimum", "i8"), ("add", "u32"), ("or", "bool"), ("multiply", "i64")] {
+        let body = format!("%0 = {op} %x, %y : {dtype}[] return %0");
+        check_window(&body, dtype, "size=[1, 3, 1], strides=[1, 2, 1], low=[0, 1, 0], high=[0, 1, 0]", "?n, 5, ?c");
+    }
+}
+
+/// What slices would make slower, or cannot express, stays a procedure.
+#[test]
+fn other_windows_are_procedures() {
+    for (operand, attributes, result) in [
+        ("12, 12", "size=[7, 7]", "6, 6"),
+        ("12, 12", "size=[1, 3], base_dilation=[1, 2]", "12, 21"),
+        ("12, 12", "size=[1, 3], low=[0, 3]", "12, 13"),
+        ("12, 12", "size=[3, 3], strides=[2, 2]", "5, 5"),
+        ("12, 12", "size=[13, 1]", "0, 12"),
+    ] {
+        let graph = parse(&format!(
+            "{MAXIMUM} func @f(%x: f32[{operand}], %init: f32[]) -> f32[{result}] {{
+               %0 = reduce_window %x, %init, {attributes}, body=@max : f32[{result}]
+               return %0 }}"
+        ));
+        assert_eq!(launches_and_procedures(&graph), [(1, 1); 2], "launches and procedures\n{graph}");
+    }
+}
+
+/// Windows over windows and over values that are computed, which are computed once.
+#[test]
+fn small_windows_of_computed_values() {
+    let pool = "size=[1, 2, 2], strides=[1, 1, 1], high=[0, 1, 1], body=@max";
+    let text = format!(
+        "{MAXIMUM} func @f(%x: f32[?n, 8, 6], %y: f32[6, 8, ?n]) -> (f32[?n, 7, 5], f32[?n, 8], f32[8, 6]) {{
+           %0 = constant -inf : f32[]
+           %1 = multiply %x, %x : f32[?n, 8, 6]
+           %2 = reduce_window %1, %0, size=[1, 2, 2], body=@max : f32[?n, 7, 5]
+           %3 = transpose %y, permutation=[2, 1, 0] : f32[?n, 8, 6]
+           %4 = reduce_window %3, %0, {pool} : f32[?n, 8, 6]
+           %5 = reduce_window %4, %0, {pool} : f32[?n, 8, 6]
+           %6 = reduce_window %5, %0, size=[1, 3, 1], low=[0, 1, 0], high=[0, 1, 0], body=@max : f32[?n, 8, 6]
+           %7 = add %6, %1 : f32[?n, 8, 6]
+           %8 = reduce_sum %7, axes=[2] : f32[?n, 8]
+           %9 = reduce_max %5, axes=[0] : f32[8, 6]
+           return %2, %8, %9 }}"
+    );
+    for n in [1, 4, 33] {
+        check_text(&text, &[&[n, 8, 6], &[6, 8, n]]);
+    }
 }

@@ -33,7 +33,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use tancho_ir::ops::reduce::order::LANES;
 use tancho_tensor::DType;
 
-use crate::kernel::{Form, Instruction, Kernel, Place, Scalar};
+use crate::kernel::{Access, AccessMap, Form, Instruction, Kernel, Place, Scalar, Stride};
 use emitter::Emitter;
 use types::VECTOR_BYTES;
 
@@ -120,7 +120,20 @@ fn choose_lanes(kernel: &Kernel, places: &[Place]) -> usize {
         return LANES;
     }
     let per_vector = VECTOR_BYTES / sizes.min().unwrap_or(8);
+    if gathers_much(kernel) {
+        return per_vector.min(LANES);
+    }
     (per_vector * if is_short { 4 } else { 2 }).min(LANES)
+}
+
+/// Whether a map kernel has many loads of elements that lie apart: each element is an instruction, so that one
+/// vector has as much in flight as others have of several, and the tail is shorter.
+fn gathers_much(kernel: &Kernel) -> bool {
+    let is_apart = |access: &&Access| match &access.map {
+        AccessMap::Strides(strides) => strides.last() == Some(&Stride::Argument),
+        AccessMap::Tile => false,
+    };
+    kernel.form == Form::Map && kernel.loads.iter().filter(is_apart).count() >= 4
 }
 
 /// The number of instructions that are made for each point.

@@ -11,7 +11,7 @@ use crate::compiled::{CompileError, Compiled};
 use crate::fuse::Lowering;
 use crate::procedure::region::{decode, encode, is_scalar_code, while_loop};
 use crate::procedure::{ProcedureBuilder, Variable};
-use crate::program::{BufferId, CaseLaunch, HostLaunch, Launch, WhileLaunch};
+use crate::program::{BufferId, CaseLaunch, HostLaunch, Launch, TypedBuffer, WhileLaunch};
 
 pub(super) fn lower(
     lowering: &mut Lowering<'_>,
@@ -20,7 +20,11 @@ pub(super) fn lower(
     results: &[BufferId],
 ) -> Result<Vec<Launch>, CompileError> {
     let node = lowering.graph.node(id);
-    let operands: Vec<BufferId> = node.operands().iter().map(|&operand| lowering.request(operand)).collect();
+    let operands: Vec<TypedBuffer> = node
+        .operands()
+        .iter()
+        .map(|&operand| TypedBuffer { buffer: lowering.request(operand), of: lowering.graph.type_of(operand).clone() })
+        .collect();
     let compile = |graph: &Arc<Graph>| Compiled::new(graph, lowering.fuse).map(Arc::new);
     let launch = match op {
         ControlOp::While { condition, body } if is_scalar_code(condition) && is_scalar_code(body) => {
@@ -32,7 +36,7 @@ pub(super) fn lower(
         }
         ControlOp::Case { branches } => {
             let branches = branches.iter().map(compile).collect::<Result<_, _>>()?;
-            let (index, operands) = (operands[0], operands[1..].to_vec());
+            let (index, operands) = (operands[0].buffer, operands[1..].to_vec());
             Launch::Case(Box::new(CaseLaunch { index, branches, operands, results: results.to_vec() }))
         }
         ControlOp::CustomCall(call) => {
@@ -49,7 +53,7 @@ fn lower_scalar_loop(
     id: NodeId,
     condition: &Graph,
     body: &Graph,
-    operands: &[BufferId],
+    operands: &[TypedBuffer],
     results: &[BufferId],
 ) -> Result<Launch, CompileError> {
     let graph = lowering.graph;
@@ -57,9 +61,9 @@ fn lower_scalar_loop(
     let mut builder = ProcedureBuilder::new("while");
     let origin = builder.integer(0);
     let mut values: Vec<Variable> = Vec::new();
-    for (&operand, &buffer) in node.operands().iter().zip(operands) {
-        let dtype = graph.type_of(operand).dtype;
-        let place = builder.reads(buffer, dtype);
+    for operand in operands {
+        let dtype = operand.of.dtype;
+        let place = builder.reads(operand.buffer, dtype);
         let bits = builder.load(place, origin);
         values.push(decode(&mut builder, bits, dtype));
     }

@@ -1,4 +1,4 @@
-//! `reduce_window`: rows are results.
+//! `reduce_window`: rows are results. (Small windows are kernels, see `unroll_windows`.)
 //!
 //! Behind the last axis along which the window moves lies a *run* of results that see the same places of it. Where it is
 //! long (the features of an image), the results of a run are folded at once for each place of the window; where it is one
