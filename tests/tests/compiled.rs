@@ -281,6 +281,27 @@ fn a_lane_call_takes_scalars_beside_vectors() {
     );
 }
 
+/// A constant right operand is packed once, but not where its sizes come with the call.
+#[test]
+fn products_with_constants_of_unknown_sizes_follow_the_sizes() {
+    let text = "func @f(%x: f32[3, ?n]) -> (f32[3, 5], f32[3, ?n]) {
+        %0 = constant 0.5 : f32[]
+        %1 = broadcast_in_dim %0, dims=[] : f32[?n, 5]
+        %2 = dot_general %x, %1, contract=[1]x[0] : f32[3, 5]
+        %3 = broadcast_in_dim %0, dims=[] : f32[5, ?n]
+        %4 = dot_general %2, %3, contract=[1]x[0] : f32[3, ?n]
+        return %2, %4 }";
+    let graph = tancho_ir::parse(text, "test.ir").unwrap_or_else(|error| panic!("{error}"));
+    for fuse in [true, false] {
+        let executable = compile(&graph, fuse);
+        for n in [2i64, 300, 7, 0, 1031] {
+            let arguments = arrays(&[TensorType::new(DType::F32, [3, n])], Flavour::Tame, 1);
+            let expected = interpret(&graph, &arguments).unwrap_or_else(|error| panic!("{error}"));
+            assert_same_bits(&run(&executable, &arguments), &expected, text);
+        }
+    }
+}
+
 /// What a loop or a branch takes may lie in the memory of a value of other sizes.
 #[test]
 fn loops_and_branches_take_reshaped_values_of_unknown_sizes() {

@@ -403,9 +403,12 @@ impl<'c> Planner<'c> {
         let packed_stride = if shared { 0 } else { matrix_bytes };
         let memory = &self.compiled.program.buffers[product.rhs.operand.buffer.index()].memory;
         if let Memory::Constant(_) = memory {
-            let buffer =
-                self.compiled.packed[index].get_or_init(|| step(Pointer::fixed(std::ptr::null())).pack_now(bytes));
-            let buffer = buffer.clone()?;
+            let pack = || step(Pointer::fixed(std::ptr::null())).pack_now(bytes);
+            // Sizes that vary (a number repeated along them) make another operand for each plan.
+            let buffer = match has_known_rhs(product) {
+                true => self.compiled.packed[index].get_or_init(pack).clone()?,
+                false => pack()?,
+            };
             let pointer = Pointer::fixed(buffer.as_ptr());
             self.packed.push(buffer);
             return Ok((RhsOperand::Packed { pointer, matrix_bytes: packed_stride }, None));
@@ -464,6 +467,16 @@ impl<'c> Planner<'c> {
             _packed: self.packed,
         })
     }
+}
+
+/// Whether the right operand is read in the same way by every plan.
+fn has_known_rhs(product: &ProductLaunch) -> bool {
+    let MatrixView { operand, batch_strides, row_stride, column_stride } = &product.rhs;
+    let is_known = |dim: &Dim| dim.as_known().is_some();
+    // A matrix that all batches share is packed once, however many there are.
+    let shared = batch_strides.iter().all(|stride| *stride == Dim::ZERO);
+    [&product.n, &product.k, &operand.offset, row_stride, column_stride].into_iter().all(is_known)
+        && (shared || product.batch.iter().chain(batch_strides).all(is_known))
 }
 
 pub(crate) fn shape_of(of: &tancho_ir::TensorType, bindings: &Bindings) -> Result<Shape, PlanError> {

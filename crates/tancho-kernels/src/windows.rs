@@ -1,6 +1,6 @@
 //! The left operand of a convolution as a matrix: a row for each place of the window, a column for each of its elements.
 //!
-//! The matrix is never made as a whole. A tile of a product asks for its rows of one block of columns ([`gather`]), which
+//! The matrix is never made as a whole. A tile of a product asks for its rows of one block of columns (`gather`), which
 //! stay in the second-level cache, and packs them from there.
 //!
 //! Rows are numbered in row-major order of (batch, place of the window), columns in that of (place within the window,

@@ -6,7 +6,7 @@ pub use half::{bf16, f16};
 
 /// The `f32` that an `f64` is, or the one of its two neighbours whose last bit is 1.
 ///
-/// It rounds to an [`f16`] or a [`bf16`] as the `f64` does: a middle of two of them is an `f32` whose last bit is 0, and a
+/// It rounds to an [`f16`](struct@crate::f16) or a [`bf16`](crate::bf16) as the `f64` does: a middle of two of them is an `f32` whose last bit is 0, and a
 /// number that is not one stays on its side.
 pub fn round_to_odd(x: f64) -> f32 {
     let nearest = x as f32;

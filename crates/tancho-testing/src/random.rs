@@ -6,7 +6,7 @@
 //!
 //! The graphs that ops hold are grown in the same way: bodies of folds over scalars alone (`scalars`), functions, branches
 //! and loops over some of the values that are there (`control`). Every loop ends after a few turns, and the work of an op
-//! is bounded by [`MAX_WORK`].
+//! is bounded by `MAX_WORK`.
 //!
 //! What a graph computes is determined to the last bit, but for the elementary functions, which [`RandomOptions`] leaves out
 //! or lets in. So a NaN's bits, which are not determined, never become those of a number or a place; and a comparator is

@@ -9,12 +9,12 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/lstm");
 
     // The text becomes a graph; the loop of the scan is an op that holds two graphs.
-    let imported = read_stablehlo(&folder.join("program.mlir"), &ImportOptions::default())?;
+    let imported = read_stablehlo(folder.join("program.mlir"), &ImportOptions::default())?;
     let lstm = Program::from_graph(imported.graph)?;
     println!("{}", lstm.signature());
     println!("{}", lstm.dump(Stage::Optimized));
 
-    let read = |name: String| read_npy(&folder.join(name)).map(Tensor::from_array);
+    let read = |name: String| read_npy(folder.join(name)).map(Tensor::from_array);
     let inputs =
         (0..4).map(|number| read(format!("input.{number}.npy"))).collect::<std::result::Result<Vec<_>, _>>()?;
     let outputs = lstm.call(&inputs)?;

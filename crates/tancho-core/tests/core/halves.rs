@@ -65,5 +65,5 @@ fn folds_and_what_is_composed_of_them_round_once() {
 #[test]
 fn products_round_once() {
     let x = ones(DType::F16, [3, 3000]);
-    check(&x, |x| x.matmul(&x.t()), &[3, 3], &[3000.0; 9]);
+    check(&x, |x| x.matmul(x.t()), &[3, 3], &[3000.0; 9]);
 }

@@ -194,8 +194,8 @@ impl Grower {
         let mut dot = DotOp { lhs_contract: vec![contracted], rhs_contract: vec![axis], ..DotOp::default() };
         // One more pair of axes that agree is a batch, or is contracted too.
         let partner = self.type_of(y);
-        let second = (0..contracted).flat_map(|left| (0..partner.rank()).map(move |right| (left, right)));
-        let second = second.filter(|&(left, right)| right != axis && of.dims[left] == partner.dims[right]).next();
+        let mut pairs = (0..contracted).flat_map(|left| (0..partner.rank()).map(move |right| (left, right)));
+        let second = pairs.find(|&(left, right)| right != axis && of.dims[left] == partner.dims[right]);
         match (second, self.random.below(3)) {
             (Some((left, right)), 0) => (dot.lhs_batch, dot.rhs_batch) = (vec![left], vec![right]),
             (Some((left, right)), 1) => {
