@@ -51,6 +51,9 @@ impl Default for RandomOptions {
 
 const SIZES: [i64; 12] = [0, 1, 1, 2, 3, 3, 5, 7, 16, 17, 33, 100];
 
+/// The sizes that symbols stand for: of two of them, a small matrix is made.
+const SYMBOL_SIZES: [i64; 8] = [0, 1, 2, 3, 7, 16, 17, 33];
+
 /// The most steps of a window or a product that one op takes, so that the interpreter stays quick.
 const MAX_WORK: usize = 100_000;
 
@@ -82,9 +85,8 @@ pub fn random_graph_from_bytes(bytes: &[u8], options: RandomOptions) -> Graph {
 fn graph_from(random: Generator, options: RandomOptions) -> Graph {
     let mut grower = Grower::new("random", random, options);
     if options.symbols {
-        // The names that the first parameters may use; others use those that were bound.
         for name in ["a", "b"] {
-            let size = grower.random.choose(&SIZES).to_owned();
+            let size = *grower.random.choose(&SYMBOL_SIZES);
             grower.add_symbol(name, size);
         }
     }
@@ -147,19 +149,19 @@ impl Grower {
         symbol
     }
 
-    /// A parameter that takes all symbols of the graph, or (where these are bound) some.
+    /// A parameter; the first one has all symbols of the graph as sizes.
     fn add_random_parameter(&mut self) {
-        let mut dims = self.any_dims(4);
-        if self.graph.parameter_count() == 0 {
-            for symbol in self.symbols.clone() {
-                let place = self.random.below(dims.len() + 1);
-                dims.insert(place, symbol);
-            }
+        let (dtype, mut dims) = (self.any_dtype(), self.any_dims(4));
+        let symbols: Dims = match self.graph.parameter_count() {
+            0 => self.symbols.iter().cloned().collect(),
+            _ => Dims::new(),
+        };
+        for symbol in &symbols {
+            let place = self.random.below(dims.len() + 1);
+            dims.insert(place, symbol.clone());
         }
-        let mut of = TensorType { dtype: self.any_dtype(), dims };
-        if !self.fits(&of) {
-            of.dims.retain(|dim| dim.as_known().is_none());
-        }
+        let of = TensorType { dtype, dims };
+        let of = if self.fits(&of) { of } else { TensorType { dtype, dims: symbols } };
         self.add_parameter(of);
     }
 
