@@ -33,10 +33,15 @@ unsafe impl GlobalAlloc for Counting {
 /// Runs something that reads `size` bytes; it may hold `per_byte` bytes for each of them at once, and `beside` more.
 #[track_caller]
 pub fn within<T>(size: usize, per_byte: usize, beside: usize, read: impl FnOnce() -> T) -> T {
-    let before = LIVE.load(Relaxed);
-    PEAK.store(before, Relaxed);
-    let result = read();
-    let held = PEAK.load(Relaxed).saturating_sub(before);
+    let (result, held) = measure(read);
     assert!(held <= size * per_byte + beside, "{held} bytes are held to read {size}");
     result
+}
+
+/// Runs something and says how many bytes it held at once, its result among them.
+pub fn measure<T>(run: impl FnOnce() -> T) -> (T, usize) {
+    let before = LIVE.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    let result = run();
+    (result, PEAK.load(Relaxed).saturating_sub(before))
 }

@@ -10,9 +10,12 @@ use tancho_ir::{ParseOptions, parse, parse_with, verify};
 /// What constants may take together; an array of equal elements is written as one.
 const ARRAYS: usize = 16 << 20;
 
+/// What the parser may hold for each byte of the text, and beside that.
+const PER_BYTE: usize = 256;
+const BESIDE: usize = 64 << 10;
+
 fuzz_target!(init: tancho_tensor::pool::set_memory_limit(ARRAYS), |text: &str| {
-    // A parser holds no more than 1,000 bytes for each of the text, 1 MiB, and the arrays.
-    if let Ok(graph) = memory::within(text.len(), 1000, ARRAYS + (1 << 20), || parse(text, "fuzz.ir")) {
+    if let Ok(graph) = memory::within(text.len(), PER_BYTE, BESIDE + ARRAYS, || parse(text, "fuzz.ir")) {
         let printed = graph.to_string();
         let again = parse(&printed, "printed.ir").unwrap_or_else(|error| panic!("{error}\n{printed}"));
         assert_eq!(again.to_string(), printed);

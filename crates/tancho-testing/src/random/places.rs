@@ -4,7 +4,8 @@ use tancho_ir::ops::{GatherOp, IndexOp, ScatterOp, ShapeOp};
 use tancho_ir::{Dim, Dims, TensorType, Value};
 use tancho_tensor::{DType, Shape};
 
-use super::{Grower, INTEGERS, symbol_size, whole_numbers};
+use super::operands::whole_numbers;
+use super::{Grower, INTEGERS, symbol_size};
 
 /// Which axes of an operand and of indices mean what, in gather as in scatter.
 struct Places {
