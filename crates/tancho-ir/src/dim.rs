@@ -220,7 +220,7 @@ impl Dim {
         terms.iter().map(|(product, _)| product.iter().map(Atom::degree).sum()).max().unwrap_or(0)
     }
 
-    pub(crate) fn atom(atom: Atom) -> Dim {
+    fn atom(atom: Atom) -> Dim {
         Dim::from_sum(vec![(vec![atom], 1)], 0)
     }
 

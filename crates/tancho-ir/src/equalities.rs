@@ -2,17 +2,11 @@
 //!
 //! An equality of a symbol with a symbol or a number puts both into one class, of which one member stands for all (a
 //! union-find, the smaller class below the larger, so that the way up is short). What it says about any two expressions is
-//! found by putting the representatives in. Other equalities are kept as the difference of their sides, which is zero.
-//!
-//! A maximum or minimum loses the operands that another one is never beyond. (A type in which a call has replaced symbols
-//! may have lost them already: `max(0, ?n)` is `?n` for the callee, whose symbols are sizes, and so is not
-//! `max(0, ?a - 2)` for the caller.)
-//!
-//! So what is found follows, but not all that follows is found: `?a = ?b + 1` and `?c = ?b + 1` do not give `?a = ?c`.
+//! found by putting the representatives in. Other equalities are kept as the difference of their sides, which is zero. So
+//! what is found follows, but not all that follows is found: `?a = ?b + 1` and `?c = ?b + 1` do not give `?a = ?c`.
 
 use std::collections::HashMap;
 
-use crate::dim::Atom;
 use crate::{Constraint, Dim, Relation, Symbol, TensorType};
 
 /// Knowledge about sizes, gathered from constraints.
@@ -96,10 +90,7 @@ impl Equalities {
         if left == right {
             return true;
         }
-        let mut difference = self.resolve(&(left.clone() - right.clone()));
-        if difference != Dim::ZERO && !self.not_negative.is_empty() {
-            difference = self.without_lesser(&difference);
-        }
+        let difference = self.resolve(&(left.clone() - right.clone()));
         let opposite = -difference.clone();
         difference == Dim::ZERO
             || self.zeros.iter().any(|zero| {
@@ -112,58 +103,6 @@ impl Equalities {
         left.dtype == right.dtype
             && left.rank() == right.rank()
             && left.dims.iter().zip(&right.dims).all(|(x, y)| self.same(x, y))
-    }
-
-    /// The expression without the operands of maxima and minima that do not count, as far as this is found.
-    fn without_lesser(&self, dim: &Dim) -> Dim {
-        let (terms, constant) = dim.parts();
-        terms.iter().fold(Dim::known(constant), |total, (product, coefficient)| {
-            let factors = product.iter().map(|atom| self.atom_without_lesser(atom));
-            total + factors.fold(Dim::known(*coefficient), |value, factor| value * factor)
-        })
-    }
-
-    fn atom_without_lesser(&self, atom: &Atom) -> Dim {
-        let whole = || Dim::atom(atom.clone());
-        match atom {
-            Atom::Symbol(_) => whole(),
-            Atom::FloorDiv(x, y) => self.without_lesser(x).floor_div(&self.without_lesser(y)).unwrap_or_else(whole),
-            Atom::Mod(x, y) => self.without_lesser(x).modulo(&self.without_lesser(y)).unwrap_or_else(whole),
-            Atom::Min(dims) => self.extremum(dims, |least, dim| (dim.clone() - least.clone(), least.minimum(dim))),
-            Atom::Max(dims) => self.extremum(dims, |most, dim| (most.clone() - dim.clone(), most.maximum(dim))),
-        }
-    }
-
-    /// The last one of several sizes in some order; `compare` gives a difference that is not negative where the first of two
-    /// sizes is the last, and the last of both in general.
-    fn extremum(&self, dims: &[Dim], compare: impl Fn(&Dim, &Dim) -> (Dim, Dim)) -> Dim {
-        let dims: Vec<Dim> = dims.iter().map(|dim| self.without_lesser(dim)).collect();
-        let last = |x: &Dim, y: &Dim| {
-            let ((difference, either), (opposite, _)) = (compare(x, y), compare(y, x));
-            match (self.is_not_negative(&difference), self.is_not_negative(&opposite)) {
-                (true, _) => x.clone(),
-                (false, true) => y.clone(),
-                (false, false) => either,
-            }
-        };
-        let (first, others) = dims.split_first().expect("an extremum has operands");
-        others.iter().fold(first.clone(), |found, dim| last(&found, dim))
-    }
-
-    /// Whether an expression is found to be zero or more, by the constraints on what it consists of.
-    fn is_not_negative(&self, dim: &Dim) -> bool {
-        let dim = self.resolve(dim);
-        let (terms, constant) = dim.parts();
-        let exceeds = |other: &Dim| (dim.clone() - self.resolve(other)).is_never_negative();
-        let atom_is = |atom: &Atom| match atom {
-            Atom::Symbol(_) => true,
-            Atom::FloorDiv(x, y) => self.is_not_negative(x) && self.is_not_negative(y),
-            Atom::Mod(_, y) => self.is_not_negative(y),
-            Atom::Min(dims) => dims.iter().all(|dim| self.is_not_negative(dim)),
-            Atom::Max(dims) => dims.iter().any(|dim| self.is_not_negative(dim)),
-        };
-        let by_terms = || terms.iter().all(|(product, coefficient)| *coefficient >= 0 && product.iter().all(atom_is));
-        (constant >= 0 && by_terms()) || self.not_negative.iter().any(exceeds)
     }
 
     /// Whether a relation is found to follow.

@@ -5,13 +5,17 @@
 //! copies. What the callee requires of its symbols is required of the sizes of the call. A copy's span is the callee's own
 //! line, inside a scope with the callee's name that was opened at the line of the call.
 //!
+//! A size of a copy may be another expression than the op gives in its new place: `max(0, ?n)` is `?n` for the callee, whose
+//! symbols are sizes, and `max(0, ?a - 2)` is not `?a - 2` for the caller, unless one knows that there is a value of this
+//! size. There is one; so that both are equal becomes a constraint, which the verifier and readers of the text find.
+//!
 //! Copies may be calls themselves; they are inlined next. A graph is a value and cannot contain itself, so that this ends.
 
 use std::sync::Arc;
 
 use tancho_ir::ops::ControlOp;
 use tancho_ir::ops::control::bind_symbols;
-use tancho_ir::{Dim, Graph, NodeId, Op, Relation, Span, Symbol, TensorType, Value};
+use tancho_ir::{Dim, Graph, NodeId, Op, Relation, Span, Symbol, TensorType, Value, infer};
 
 use crate::optimize_regions::map_regions;
 use crate::rewrite::remove_unused;
@@ -78,6 +82,7 @@ fn inline_call(graph: &mut Graph, id: NodeId, callee: &Graph) {
         };
         graph.add_constraint(relation, nested(&constraint.span));
     }
+    let bound = graph.id_bound();
     let results = graph.inline(
         callee,
         &operands,
@@ -85,8 +90,30 @@ fn inline_call(graph: &mut Graph, id: NodeId, callee: &Graph) {
         |of| of.substitute(&replacement),
         nested,
     );
+    if !assignment.is_empty() {
+        state_sizes(graph, bound);
+    }
     for (result, new) in results.into_iter().enumerate() {
         graph.replace_all_uses(Value { node: id, result: result as u32 }, new);
     }
     remove_unused(graph, vec![id]);
+}
+
+/// Requires that the sizes of the nodes from an id on are those that their ops give.
+fn state_sizes(graph: &mut Graph, bound: usize) {
+    let mut relations = Vec::new();
+    for id in graph.node_ids().rev().take_while(|id| id.index() >= bound) {
+        let node = graph.node(id);
+        let Some(op) = node.op() else { continue };
+        let operands: Vec<TensorType> = node.operands().iter().map(|&operand| graph.type_of(operand).clone()).collect();
+        // What the op requires, the callee has required.
+        let Ok(inferred) = infer(op, &operands, &mut Vec::new()) else { continue };
+        for (stated, inferred) in node.types().iter().zip(&inferred) {
+            let sizes = stated.dims.iter().zip(&inferred.dims).filter(|(stated, inferred)| stated != inferred);
+            relations.extend(sizes.map(|(x, y)| (Relation::Equal(x.clone(), y.clone()), node.span().clone())));
+        }
+    }
+    for (relation, span) in relations {
+        graph.add_constraint(relation, span);
+    }
 }
