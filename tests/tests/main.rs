@@ -1,10 +1,12 @@
 //! The tests of the whole, a module for each subject.
 
 mod compiled;
+mod effects;
 mod halves;
 mod crates;
 mod filetests;
 mod samples;
+mod gradients;
 mod text;
 mod stablehlo;
 mod docs;

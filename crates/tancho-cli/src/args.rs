@@ -9,6 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// The most threads that can be asked for: far beyond any machine's processors, far below what a system can start.
 const MAX_THREADS: usize = 1024;
 
+/// The most calls of a profile, which keeps the times of each.
+const MAX_REPEAT: usize = 100_000;
+
 /// Runs, measures, prints and checks graphs of tensor operations.
 ///
 /// PROGRAM is a text file that ends in .ir or .mlir (StableHLO), or a model folder with program.ir and weights.safetensors.
@@ -33,6 +36,8 @@ pub struct Arguments {
 pub enum Command {
     Run(RunArguments),
     Bench(BenchArguments),
+    Profile(ProfileArguments),
+    Cost(CostArguments),
     Dump(DumpArguments),
     Check(CheckArguments),
     Export(ExportArguments),
@@ -73,13 +78,7 @@ pub struct BenchArguments {
     /// An .ir or .mlir file, or a model folder
     pub program: PathBuf,
     #[command(flatten)]
-    pub inputs: InputArguments,
-    /// Make the inputs that have no file, of random numbers
-    #[arg(long, value_name = "SEED")]
-    pub random: Option<u64>,
-    /// The value of a size of the inputs that are made: 64 for ?batch with --size batch=64; repeatable
-    #[arg(long = "size", value_name = "NAME=N", value_parser = parse_size, requires = "random")]
-    pub sizes: Vec<(String, usize)>,
+    pub inputs: MadeInputArguments,
     /// Measure for about so long
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_seconds)]
     pub time: Duration,
@@ -88,20 +87,60 @@ pub struct BenchArguments {
     pub json: bool,
 }
 
+/// Measures each step of a call of a program.
+///
+/// Prints a table with the time of each step, its share of the call, and what that makes of its floating-point operations
+/// and bytes in a second, beside the source lines that it comes from. Times are medians over the calls; a first call is not
+/// measured.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tancho profile add.ir --input x=x.npy --input y=y.npy
+  tancho profile digits --random 1 --size batch=64 --repeat 100 --chrome-trace digits.json")]
+pub struct ProfileArguments {
+    /// An .ir or .mlir file, or a model folder
+    pub program: PathBuf,
+    #[command(flatten)]
+    pub inputs: MadeInputArguments,
+    /// Measure so many calls
+    #[arg(long, value_name = "N", default_value = "20", value_parser = parse_repeat)]
+    pub repeat: usize,
+    /// Write every measured step into this file, for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub chrome_trace: Option<PathBuf>,
+}
+
+/// Prints what a call of a program costs: floating-point operations, bytes and memory, in all and by its steps.
+///
+/// Nothing is run. Loops count as one trip and branches as the dearest, which makes a figure with ~ an estimate.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tancho cost mlp.ir
+  tancho cost digits --size batch=64 --threads 1")]
+pub struct CostArguments {
+    /// An .ir or .mlir file, or a model folder
+    pub program: PathBuf,
+    #[command(flatten)]
+    pub inputs: InputArguments,
+    /// The value of a size of the inputs: 64 for ?batch with --size batch=64; repeatable
+    #[arg(long = "size", value_name = "NAME=N", value_parser = parse_size)]
+    pub sizes: Vec<(String, usize)>,
+}
+
 /// Prints a program as it is at a stage of its compilation.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tancho dump mlp.ir --stage optimized > optimized.ir
-  tancho dump mlp.ir --stage optimized --after simplify
+  tancho dump mlp.ir --after simplify
   tancho dump mlp.ir --stage kernels --format dot | dot -Tsvg > kernels.svg")]
 pub struct DumpArguments {
     /// An .ir or .mlir file, or a model folder
     pub program: PathBuf,
-    #[arg(long, value_enum, value_name = "STAGE")]
-    pub stage: StageName,
+    /// The stage; optimized if left out with --after
+    #[arg(long, value_enum, value_name = "STAGE", required_unless_present = "after")]
+    pub stage: Option<StageName>,
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub format: Format,
-    /// The graph after the first run of this pass, or after its Nth run with PASS:N; with --stage optimized
+    /// The graph after the first run of this pass, or after its Nth run with PASS:N
     #[arg(long, value_name = "PASS[:N]", value_parser = parse_after)]
     pub after: Option<After>,
     /// In the text of a graph, print constants of more than N elements as dense<...>, which cannot be read back
@@ -224,6 +263,19 @@ pub struct InputArguments {
     pub inputs: Vec<InputFile>,
 }
 
+/// Inputs of which some may be made.
+#[derive(Debug, Args)]
+pub struct MadeInputArguments {
+    #[command(flatten)]
+    pub files: InputArguments,
+    /// Make the inputs that have no file, of random numbers
+    #[arg(long, value_name = "SEED")]
+    pub random: Option<u64>,
+    /// The value of a size of the inputs that are made: 64 for ?batch with --size batch=64; repeatable
+    #[arg(long = "size", value_name = "NAME=N", value_parser = parse_size, requires = "random")]
+    pub sizes: Vec<(String, usize)>,
+}
+
 /// The file of one input.
 #[derive(Clone, Debug)]
 pub struct InputFile {
@@ -278,6 +330,13 @@ fn parse_threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(threads @ 1..=MAX_THREADS) => Ok(threads),
         Ok(_) | Err(_) => Err(format!("expected a number from 1 to {MAX_THREADS}")),
+    }
+}
+
+fn parse_repeat(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(calls @ 1..=MAX_REPEAT) => Ok(calls),
+        Ok(_) | Err(_) => Err(format!("expected a number from 1 to {MAX_REPEAT}")),
     }
 }
 

@@ -7,15 +7,14 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use tancho_ir::Graph;
 use tancho_runtime::{Argument, CompileOptions, Executable, threads};
 use tancho_tensor::{DType, Shape, pool};
 
 use crate::args::BenchArguments;
 use crate::error::CliError;
-use crate::inputs::{Input, check_inputs, read_inputs, require_inputs};
+use crate::inputs::check_inputs;
 use crate::program::read_program;
-use crate::random::fill_inputs;
+use crate::random::made_inputs;
 
 /// What a sample takes at least, to be long against the reading of a clock.
 const SAMPLE: Duration = Duration::from_micros(20);
@@ -26,7 +25,7 @@ const MAX_SAMPLES: usize = 1_000_000;
 
 pub fn bench(arguments: &BenchArguments) -> Result<String, CliError> {
     let graph = read_program(&arguments.program)?;
-    let inputs = all_inputs(&graph, arguments)?;
+    let inputs = made_inputs(&graph, &arguments.inputs)?;
     check_inputs(&graph, &inputs)?;
 
     let shapes: Vec<(DType, &Shape)> = inputs.iter().map(|input| (input.array.dtype(), input.array.shape())).collect();
@@ -40,14 +39,6 @@ pub fn bench(arguments: &BenchArguments) -> Result<String, CliError> {
         executable.call(&mut lent).map(drop).map_err(CliError::from)
     })?;
     Ok(report(arguments, compile, &timing))
-}
-
-fn all_inputs(graph: &Graph, arguments: &BenchArguments) -> Result<Vec<Input>, CliError> {
-    let inputs = read_inputs(graph, &arguments.inputs.inputs)?;
-    match arguments.random {
-        Some(seed) => fill_inputs(graph, inputs, &arguments.sizes, seed),
-        None => require_inputs(graph, inputs, ", or --random SEED to have it made"),
-    }
 }
 
 /// What was measured, in seconds per call.

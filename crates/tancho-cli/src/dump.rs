@@ -13,7 +13,7 @@ use crate::error::CliError;
 use crate::program::read_program;
 
 pub fn dump(arguments: &DumpArguments) -> Result<String, CliError> {
-    let stage = arguments.stage;
+    let stage = arguments.stage.unwrap_or(StageName::Optimized);
     if arguments.after.is_some() && stage != StageName::Optimized {
         return Err(CliError::AfterWithoutPasses { stage });
     }

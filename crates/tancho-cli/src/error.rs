@@ -45,6 +45,8 @@ pub enum CliError {
     InputType { name: String, file: PathBuf, error: Box<BindError> },
     #[error("the input {name} cannot be made, since the size {size} is not known; give {flags}")]
     UnknownSize { name: String, size: String, flags: String },
+    #[error("the cost depends on the size {size} of the input {name}; give {flags}")]
+    CostSize { name: String, size: String, flags: String },
     #[error("the input {name} cannot be made: its size {size} is {value}")]
     InvalidSize { name: String, size: String, value: String },
     #[error("@{program} has no size ?{symbol}; {symbols}")]

@@ -13,6 +13,8 @@ mod inputs;
 mod random;
 mod run;
 mod bench;
+mod profile;
+mod cost;
 mod dump;
 mod check;
 mod export;
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
     let output = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Bench(arguments) => bench::bench(arguments),
+        Command::Profile(arguments) => profile::profile(arguments),
+        Command::Cost(arguments) => cost::cost(arguments),
         Command::Dump(arguments) => dump::dump(arguments),
         Command::Check(arguments) => check::check(arguments),
         Command::Export(arguments) => export::export(arguments),

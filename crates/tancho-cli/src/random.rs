@@ -4,13 +4,41 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use tancho_ir::{Graph, Symbol, TensorType};
-use tancho_tensor::{Array, Element, Shape, bf16, f16, with_element};
+use tancho_tensor::{Array, DType, Element, Shape, bf16, f16, with_element};
 
+use crate::args::MadeInputArguments;
 use crate::error::CliError;
-use crate::inputs::{Input, describe_inputs};
+use crate::inputs::{Input, describe_inputs, read_inputs, require_inputs};
+
+/// The inputs of a measurement: those that are missing are made where that is asked for.
+pub fn made_inputs(graph: &Graph, arguments: &MadeInputArguments) -> Result<Vec<Input>, CliError> {
+    let inputs = read_inputs(graph, &arguments.files.inputs)?;
+    match arguments.random {
+        Some(seed) => fill_inputs(graph, inputs, &arguments.sizes, seed),
+        None => require_inputs(graph, inputs, ", or --random SEED to have it made"),
+    }
+}
+
+/// The shapes of the inputs, of which those that are there and `sizes` tell the sizes.
+pub fn input_shapes(
+    graph: &Graph,
+    inputs: &[Option<Input>],
+    sizes: &[(String, usize)],
+) -> Result<Vec<(DType, Shape)>, CliError> {
+    let parameters = describe_inputs(graph);
+    let values = known_sizes(graph, &parameters, inputs, sizes)?;
+    let shape = |((name, of), input): (&(String, TensorType), &Option<Input>)| match input {
+        Some(input) => Ok((input.array.dtype(), input.array.shape().clone())),
+        None => evaluate_shape(name, of, &values).map(|shape| (of.dtype, shape)).map_err(|error| match error {
+            CliError::UnknownSize { name, size, flags } => CliError::CostSize { name, size, flags },
+            other => other,
+        }),
+    };
+    parameters.iter().zip(inputs).map(shape).collect()
+}
 
 /// Makes the inputs that are missing. Their sizes come from those that are there, and from `sizes`.
-pub fn fill_inputs(
+fn fill_inputs(
     graph: &Graph,
     inputs: Vec<Option<Input>>,
     sizes: &[(String, usize)],

@@ -3,11 +3,13 @@
 #![allow(unsafe_code)]
 
 use smallvec::SmallVec;
+use tancho_ir::Span;
 use tancho_tensor::{AllocError, Allocation, Array, Buffer};
 
 use crate::execute::Workers;
 use crate::host::HostError;
 use crate::plan::{Plan, ResultSource};
+use crate::watch::{NoWatch, Watch};
 
 /// An argument that is lent, or given away so that its memory may be reused for a result.
 pub enum Argument<'a> {
@@ -35,6 +37,9 @@ pub enum RunError {
     Alloc(#[from] AllocError),
     #[error(transparent)]
     Host(Box<HostError>),
+    /// An assertion of the program does not hold.
+    #[error("assertion failed: {message}{}", if .span.is_none() { String::new() } else { format!(" ({})", .span) })]
+    Assert { message: String, span: Span },
 }
 
 impl From<HostError> for RunError {
@@ -50,11 +55,21 @@ impl Plan {
     /// Runs the plan on arrays of the dtypes and shapes that it was made for.
     ///
     /// # Errors
-    /// Memory is short, or a function of the host fails; the arguments that were given are gone all the same.
+    /// Memory is short, or a function of the host or an assertion fails; the arguments that were given are gone all the same.
     ///
     /// # Panics
     /// The arguments have other dtypes or numbers of elements than the plan was made for, or were taken before.
     pub fn call(&self, arguments: &mut [Argument<'_>], workers: &impl Workers) -> Result<Results, RunError> {
+        self.call_watched(arguments, workers, &mut NoWatch)
+    }
+
+    /// As [`Plan::call`], with somebody who watches the steps.
+    pub(crate) fn call_watched(
+        &self,
+        arguments: &mut [Argument<'_>],
+        workers: &impl Workers,
+        watch: &mut impl Watch,
+    ) -> Result<Results, RunError> {
         assert_eq!(arguments.len(), self.parameters.len(), "a plan takes an array for each parameter");
         let mut pointers: SmallVec<[*const u8; 8]> = SmallVec::new();
         for (argument, &(dtype, bytes)) in arguments.iter().zip(&self.parameters) {
@@ -89,7 +104,7 @@ impl Plan {
         let arena_pointer = arena.as_ref().map_or(std::ptr::null_mut(), Allocation::as_ptr);
         // SAFETY: the arguments were just checked against the plan, and stay borrowed or owned here; the outputs and the arena
         // were allocated for it and are not shared; an output has an argument's memory only for a pair of `donations`.
-        unsafe { self.run(&pointers, &output_pointers, arena_pointer, workers) }?;
+        unsafe { self.run_watched(&pointers, &output_pointers, arena_pointer, workers, watch) }?;
         // SAFETY: the steps of a plan write every element of every output.
         let outputs: SmallVec<[Buffer; 2]> =
             memory.into_iter().map(|allocation| unsafe { allocation.freeze() }).collect();

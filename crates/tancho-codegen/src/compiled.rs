@@ -89,25 +89,30 @@ impl Compiled {
         self.codes[launch].as_deref()
     }
 
-    /// Cranelift's IR of each kernel.
+    /// Cranelift's IR of each kernel, below the source lines that it comes from.
     pub fn clif(&self) -> String {
-        self.all_codes().map(|code| code.clif()).collect::<Vec<_>>().join("\n")
+        self.code_text(Code::clif)
+    }
+
+    /// The machine code of each kernel, disassembled, below the source lines that it comes from.
+    pub fn asm(&self) -> String {
+        self.code_text(Code::asm)
     }
 
     /// The code of each launch, and of the programs that launches run.
-    fn all_codes(&self) -> impl Iterator<Item = &Arc<Code>> {
-        let mut codes: Vec<&Arc<Code>> = Vec::new();
+    fn code_text(&self, text: impl Fn(&Code) -> String) -> String {
+        let mut texts: Vec<String> = Vec::new();
         let mut waiting: Vec<&Compiled> = vec![self];
-        while let Some(compiled) = waiting.pop() {
-            codes.extend(compiled.codes.iter().flatten());
-            let nested = compiled.program.launches.iter().flat_map(Launch::nested);
+        while let Some(Compiled { program, codes, .. }) = waiting.pop() {
+            for (code, spans) in codes.iter().zip(&program.spans) {
+                if let Some(code) = code {
+                    let lines = spans.iter().map(|span| format!("; {span}\n"));
+                    texts.push(lines.chain([text(code)]).collect());
+                }
+            }
+            let nested = program.launches.iter().flat_map(Launch::nested);
             waiting.extend(nested.map(|compiled| &**compiled));
         }
-        codes.into_iter()
-    }
-
-    /// The machine code of each kernel, disassembled.
-    pub fn asm(&self) -> String {
-        self.all_codes().map(|code| code.asm()).collect::<Vec<_>>().join("\n")
+        texts.join("\n")
     }
 }

@@ -11,12 +11,13 @@ use smallvec::SmallVec;
 use tancho_kernels::{Lhs, Matrix, Problem, Rhs};
 use tancho_tensor::{Allocation, Buffer};
 
+use crate::call::RunError;
 use crate::execute_nested::{run_case, run_copy, run_host, run_while};
-use crate::host::HostError;
 use crate::plan::Plan;
 use crate::step::{
     Base, Epilogue, FoldStep, LhsOperand, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step,
 };
+use crate::watch::{NoWatch, Watch};
 
 /// Runs the tiles of a step, on one thread or on several.
 pub trait Workers {
@@ -84,14 +85,30 @@ impl Plan {
     /// - An output may be the memory of an argument only if [`Plan::donations`] has the pair.
     ///
     /// # Errors
-    /// A function of the host fails; the outputs then hold anything.
+    /// A function of the host or an assertion fails; the outputs then hold anything.
     pub unsafe fn run(
         &self,
         arguments: &[*const u8],
         outputs: &[*mut u8],
         arena: *mut u8,
         workers: &impl Workers,
-    ) -> Result<(), HostError> {
+    ) -> Result<(), RunError> {
+        // SAFETY: as the caller has it.
+        unsafe { self.run_watched(arguments, outputs, arena, workers, &mut NoWatch) }
+    }
+
+    /// As [`Plan::run`], with somebody who watches the steps.
+    ///
+    /// # Safety
+    /// As for [`Plan::run`].
+    pub(crate) unsafe fn run_watched(
+        &self,
+        arguments: &[*const u8],
+        outputs: &[*mut u8],
+        arena: *mut u8,
+        workers: &impl Workers,
+        watch: &mut impl Watch,
+    ) -> Result<(), RunError> {
         let bases = Bases {
             arguments,
             outputs,
@@ -99,22 +116,29 @@ impl Plan {
             scratch: arena.wrapping_add(self.temporary_bytes),
             scratch_bytes: self.scratch_bytes,
         };
-        self.run_steps(&bases, workers)
+        self.run_steps(&bases, workers, watch)
     }
 
     /// Runs the steps on memory as [`Plan::run`] has it; a plan within another has the scratch memory of that one.
-    pub(crate) fn run_steps(&self, bases: &Bases<'_>, workers: &impl Workers) -> Result<(), HostError> {
-        for step in &self.steps {
+    pub(crate) fn run_steps(
+        &self,
+        bases: &Bases<'_>,
+        workers: &impl Workers,
+        watch: &mut impl Watch,
+    ) -> Result<(), RunError> {
+        for (number, step) in self.steps.iter().enumerate() {
+            let begun = watch.begin(number);
             match step {
                 Step::Loop(step) => run_loop(step, bases, workers),
                 Step::Fold(step) => run_fold(step, bases, workers),
                 Step::Pack(step) => run_pack(step, bases, workers),
                 Step::Product(step) => run_product(step, bases, workers),
                 Step::Copy(step) => run_copy(step, bases),
-                Step::While(step) => run_while(step, bases, workers)?,
-                Step::Case(step) => run_case(step, bases, workers)?,
+                Step::While(step) => run_while(step, bases, workers, watch)?,
+                Step::Case(step) => run_case(step, bases, workers, watch)?,
                 Step::Host(step) => run_host(step, bases)?,
             }
+            watch.end(begun);
         }
         Ok(())
     }

@@ -3,12 +3,17 @@
 #![allow(unsafe_code)]
 
 use smallvec::SmallVec;
+use tancho_ir::ops::effect::fill_format;
+use tancho_ir::ops::{CustomCall, EffectOp};
 use tancho_tensor::{AllocError, Allocation, Array, DType, Shape};
 
+use crate::call::RunError;
 use crate::execute::{Bases, Workers};
 use crate::host::{self, HostError};
 use crate::plan::ResultSource;
+use crate::program::HostAction;
 use crate::step::{CaseStep, CopyStep, HostStep, NestedPlan, WhileStep};
+use crate::watch::Watch;
 
 /// Copies bytes, unless both places are one.
 fn copy(to: *mut u8, from: *const u8, bytes: usize) {
@@ -29,7 +34,8 @@ fn run_nested(
     targets: &[*mut u8],
     bases: &Bases<'_>,
     workers: &impl Workers,
-) -> Result<(), HostError> {
+    watch: &mut impl Watch,
+) -> Result<(), RunError> {
     let plan = &nested.plan;
     let mut outputs: SmallVec<[*mut u8; 4]> = SmallVec::from_elem(std::ptr::null_mut(), plan.output_bytes.len());
     for (result, &target) in plan.results.iter().zip(targets) {
@@ -40,7 +46,7 @@ fn run_nested(
         }
     }
     let inner = Bases { arguments, outputs: &outputs, arena: bases.resolve(nested.arena), ..*bases };
-    plan.run_steps(&inner, workers)?;
+    plan.run_steps(&inner, workers, watch)?;
     for ((result, &target), &bytes) in plan.results.iter().zip(targets).zip(&nested.result_bytes) {
         let found: *const u8 = match &result.source {
             ResultSource::Output(output) => outputs[*output],
@@ -52,7 +58,12 @@ fn run_nested(
     Ok(())
 }
 
-pub(crate) fn run_while(step: &WhileStep, bases: &Bases<'_>, workers: &impl Workers) -> Result<(), HostError> {
+pub(crate) fn run_while(
+    step: &WhileStep,
+    bases: &Bases<'_>,
+    workers: &impl Workers,
+    watch: &mut impl Watch,
+) -> Result<(), RunError> {
     let mut current: SmallVec<[*const u8; 8]> =
         step.operands.iter().map(|&operand| bases.resolve(operand).cast_const()).collect();
     for (place, value) in current.iter_mut().zip(&step.state) {
@@ -64,7 +75,9 @@ pub(crate) fn run_while(step: &WhileStep, bases: &Bases<'_>, workers: &impl Work
     }
     let flag = bases.resolve(step.flag);
     loop {
-        run_nested(&step.condition, &current, &[flag], bases, workers)?;
+        watch.enter(WhileStep::CONDITION);
+        run_nested(&step.condition, &current, &[flag], bases, workers, watch)?;
+        watch.leave();
         // SAFETY: the condition's result, a byte, was written there.
         if unsafe { flag.read() } == 0 {
             break;
@@ -78,7 +91,9 @@ pub(crate) fn run_while(step: &WhileStep, bases: &Bases<'_>, workers: &impl Work
             }
         });
         let next: SmallVec<[*mut u8; 8]> = next.collect();
-        run_nested(&step.body, &current, &next, bases, workers)?;
+        watch.enter(WhileStep::BODY);
+        run_nested(&step.body, &current, &next, bases, workers, watch)?;
+        watch.leave();
         for (place, next) in current.iter_mut().zip(next) {
             *place = next;
         }
@@ -89,7 +104,12 @@ pub(crate) fn run_while(step: &WhileStep, bases: &Bases<'_>, workers: &impl Work
     Ok(())
 }
 
-pub(crate) fn run_case(step: &CaseStep, bases: &Bases<'_>, workers: &impl Workers) -> Result<(), HostError> {
+pub(crate) fn run_case(
+    step: &CaseStep,
+    bases: &Bases<'_>,
+    workers: &impl Workers,
+    watch: &mut impl Watch,
+) -> Result<(), RunError> {
     let index = bases.resolve(step.index);
     let last = step.branches.len() - 1;
     let chosen = if step.is_bool {
@@ -102,18 +122,45 @@ pub(crate) fn run_case(step: &CaseStep, bases: &Bases<'_>, workers: &impl Worker
     let operands: SmallVec<[*const u8; 8]> =
         step.operands.iter().map(|&operand| bases.resolve(operand).cast_const()).collect();
     let results: SmallVec<[*mut u8; 8]> = step.results.iter().map(|&result| bases.resolve(result)).collect();
-    run_nested(&step.branches[chosen], &operands, &results, bases, workers)
+    watch.enter(chosen);
+    run_nested(&step.branches[chosen], &operands, &results, bases, workers, watch)?;
+    watch.leave();
+    Ok(())
 }
 
-pub(crate) fn run_host(step: &HostStep, bases: &Bases<'_>) -> Result<(), HostError> {
-    let target = &step.call.target;
+pub(crate) fn run_host(step: &HostStep, bases: &Bases<'_>) -> Result<(), RunError> {
+    match &step.action {
+        HostAction::Call(call) => Ok(run_custom_call(call, step, bases)?),
+        HostAction::Effect(op) => run_effect(op, step, bases),
+    }
+}
+
+fn run_effect(op: &EffectOp, step: &HostStep, bases: &Bases<'_>) -> Result<(), RunError> {
+    let operands = step.operands.iter();
+    let operands = operands.map(|(pointer, dtype, shape)| to_array(bases.resolve(*pointer), *dtype, shape));
+    let operands = operands.collect::<Result<Vec<Array>, AllocError>>()?;
+    match op {
+        EffectOp::Print { format } => host::print(&fill_format(format, &operands)),
+        EffectOp::Assert { message } => {
+            // Memory holds bools as bytes of 0 or 1.
+            if operands[0].buffer().bytes().contains(&0) {
+                let message = fill_format(message, &operands[1..]);
+                return Err(RunError::Assert { message, span: step.span.clone() });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn run_custom_call(call: &CustomCall, step: &HostStep, bases: &Bases<'_>) -> Result<(), HostError> {
+    let target = &call.target;
     let fail = |message: String| HostError { target: target.to_string(), message, span: step.span.clone() };
     let function = host::find(target).ok_or_else(|| fail("no function of this name is registered".to_owned()))?;
     let operands = step.operands.iter().map(|(pointer, dtype, shape)| {
         to_array(bases.resolve(*pointer), *dtype, shape).map_err(|error| fail(error.to_string()))
     });
     let operands = operands.collect::<Result<Vec<Array>, HostError>>()?;
-    let results = function(&step.call, &operands).map_err(&fail)?;
+    let results = function(call, &operands).map_err(&fail)?;
     if results.len() != step.results.len() {
         return Err(fail(format!("gave {} results, not {}", results.len(), step.results.len())));
     }

@@ -17,7 +17,7 @@
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
 use tancho_ir::ops::{BinaryOp, ControlOp, ElementwiseOp, ShapeOp, UnaryOp};
-use tancho_ir::{Dim, Graph, NodeId, NodeKind, Op, TensorType, Value};
+use tancho_ir::{Dim, Graph, NodeId, NodeKind, Op, Span, TensorType, Value};
 
 use crate::compiled::CompileError;
 use crate::draft::{Affine, Map, flatten};
@@ -38,15 +38,27 @@ pub fn fuse(graph: &Graph, fuse: bool) -> Result<Program, CompileError> {
     let mut lowering = Lowering::new(graph, fuse);
     let results: Vec<(BufferId, TensorType)> =
         graph.results().iter().map(|&value| (lowering.request(value), graph.type_of(value).clone())).collect();
-    let mut groups: Vec<Vec<Launch>> = Vec::new();
+    lowering.request_effects();
+    let mut groups: Vec<Vec<SpannedLaunch>> = Vec::new();
     while let Some((_, value)) = lowering.pending.pop() {
         groups.push(lowering.lower_root(value)?);
     }
-    let launches = groups.into_iter().rev().flatten().collect();
+    let (launches, spans) = groups.into_iter().rev().flatten().unzip();
     let outputs = lowering.outputs;
     let parameters = graph.parameter_types().cloned().collect();
-    Ok(Program { name: graph.name().to_owned(), parameters, buffers: lowering.buffers, launches, results, outputs })
+    Ok(Program {
+        name: graph.name().to_owned(),
+        parameters,
+        buffers: lowering.buffers,
+        launches,
+        spans,
+        results,
+        outputs,
+    })
 }
+
+/// A launch, and where the operations that it computes come from.
+type SpannedLaunch = (Launch, Vec<Span>);
 
 /// A graph that is being cut.
 pub(crate) struct Lowering<'g> {
@@ -65,6 +77,8 @@ pub(crate) struct Lowering<'g> {
     pending: BinaryHeap<(usize, Value)>,
     /// The nodes of several results whose launches are made.
     lowered: HashSet<NodeId>,
+    /// The nodes that the product at hand takes in by the strides of its operands.
+    pub viewed: Vec<NodeId>,
 }
 
 impl<'g> Lowering<'g> {
@@ -83,6 +97,19 @@ impl<'g> Lowering<'g> {
             outputs: 0,
             pending: BinaryHeap::new(),
             lowered: HashSet::new(),
+            viewed: Vec::new(),
+        }
+    }
+
+    /// Makes what must happen a root, whether or not anybody uses its results.
+    ///
+    /// Roots are lowered in topological order, which keeps to the order of effects.
+    fn request_effects(&mut self) {
+        for id in self.graph.node_ids() {
+            if self.graph.node(id).op().is_some_and(Op::has_side_effect) {
+                // It may have no results; what has launches of its own is known by its first one all the same.
+                self.pending.push((self.order[id.index()], Value { node: id, result: 0 }));
+            }
         }
     }
 
@@ -129,7 +156,7 @@ impl<'g> Lowering<'g> {
     }
 
     /// The launches that compute a root.
-    fn lower_root(&mut self, value: Value) -> Result<Vec<Launch>, CompileError> {
+    fn lower_root(&mut self, value: Value) -> Result<Vec<SpannedLaunch>, CompileError> {
         let graph = self.graph;
         let node = graph.node(value.node);
         if let Some(op) = node.op()
@@ -141,25 +168,29 @@ impl<'g> Lowering<'g> {
             }
             let results: Vec<BufferId> =
                 (0..node.types().len() as u32).map(|result| self.request(Value { node: value.node, result })).collect();
-            return lower_launches(self, value.node, op, &results);
+            let launches = lower_launches(self, value.node, op, &results)?;
+            let spans = self.spans_of_op(value.node);
+            return Ok(launches.into_iter().map(|launch| (launch, spans.clone())).collect());
         }
         let buffer = self.buffer_of[&value];
         let dims = graph.type_of(value).dims.clone();
         match node.op() {
             Some(Op::Dot(_) | Op::Conv(_)) => {
                 let product = lower_product(self, value, ProductOutput::Buffer(buffer));
-                Ok(vec![Launch::Product(Box::new(product))])
+                let spans = self.spans_of([value.node]);
+                Ok(vec![(Launch::Product(Box::new(product)), spans)])
             }
             Some(Op::Shape(ShapeOp::Concatenate { axis })) => {
                 let mut launches = Vec::new();
                 let mut start = Dim::ZERO;
                 for &operand in node.operands() {
                     let shift = start.clone();
-                    launches.push(self.lower_kernel(operand, false, buffer, |map| {
+                    let (launch, spans) = self.lower_kernel(operand, false, buffer, |map| {
                         let mut map = map.to_vec();
                         map[*axis] = map[*axis].scaled(&Dim::ONE, shift.clone());
                         flatten(&map, &dims)
-                    })?);
+                    })?;
+                    launches.push((launch, distinct([node.span()].into_iter().chain(&spans))));
                     start = start + graph.type_of(operand).dims[*axis].clone();
                 }
                 Ok(launches)
@@ -177,7 +208,7 @@ impl<'g> Lowering<'g> {
         low: &[Dim],
         high: &[Dim],
         interior: &[i64],
-    ) -> Result<Vec<Launch>, CompileError> {
+    ) -> Result<Vec<SpannedLaunch>, CompileError> {
         let graph = self.graph;
         let (operand, padding) = (graph.node(value.node).operands()[0], graph.node(value.node).operands()[1]);
         let dims = graph.type_of(value).dims.clone();
@@ -215,7 +246,8 @@ impl<'g> Lowering<'g> {
                 flatten(&(0..dims.len()).map(place).collect::<Map>(), &dims)
             },
         )?;
-        Ok(vec![fill, interior])
+        let span = graph.node(value.node).span();
+        Ok([fill, interior].map(|(launch, spans)| (launch, distinct([span].into_iter().chain(&spans)))).into())
     }
 
     /// A kernel over the elements of a value that stores each at a place of a buffer.
@@ -227,7 +259,7 @@ impl<'g> Lowering<'g> {
         is_root: bool,
         buffer: BufferId,
         place: impl Fn(&[Affine]) -> Affine,
-    ) -> Result<Launch, CompileError> {
+    ) -> Result<SpannedLaunch, CompileError> {
         let dims = self.graph.type_of(value).dims.clone();
         self.lower_domain(value, is_root, buffer, &dims, |map| map.to_vec(), place)
     }
@@ -241,7 +273,7 @@ impl<'g> Lowering<'g> {
         domain: &[Dim],
         index: impl Fn(&[Affine]) -> Map,
         place: impl Fn(&[Affine]) -> Affine,
-    ) -> Result<Launch, CompileError> {
+    ) -> Result<SpannedLaunch, CompileError> {
         loop {
             let inlined = self.taken_in(value, is_root);
             let mut builder = KernelBuilder::new(self.graph, inlined);
@@ -254,19 +286,21 @@ impl<'g> Lowering<'g> {
             let of = self.buffers[buffer.index()].of.dtype;
             let pulled = pulled.map(|scalar| builder.stored(scalar, of));
             let mut draft = std::mem::take(&mut builder.draft);
+            let computed = std::mem::take(&mut builder.computed);
             let stop = match pulled {
                 Ok((scalar, dtype)) => {
                     draft.stores.push((dtype, buffer, place(&map), scalar));
                     let reduced = draft.reduced_values.clone();
                     match draft.finish(|value| self.request(value)) {
                         Ok(launch) => {
-                            return Ok(match tile {
+                            let launch = match tile {
                                 Some(product) => {
                                     let output = ProductOutput::Epilogue(launch);
                                     Launch::Product(Box::new(lower_product(self, product, output)))
                                 }
                                 None => Launch::Loop(launch),
-                            });
+                            };
+                            return Ok((launch, self.spans_of(computed)));
                         }
                         Err(_) => Stop::Materialize(self.value_to_materialize(value, tile, &reduced)),
                     }
@@ -280,6 +314,26 @@ impl<'g> Lowering<'g> {
                 Stop::Unsupported(node) => return Err(self.unsupported(node)),
             }
         }
+    }
+
+    /// Where nodes come from, and what their product has taken in besides.
+    fn spans_of(&mut self, nodes: impl IntoIterator<Item = NodeId>) -> Vec<Span> {
+        let viewed = std::mem::take(&mut self.viewed);
+        distinct(nodes.into_iter().chain(viewed).map(|id| self.graph.node(id).span()))
+    }
+
+    /// Where an op comes from that has launches of its own, and what is in the graphs that it holds. Graphs that become
+    /// programs have launches with spans of their own.
+    fn spans_of_op(&self, id: NodeId) -> Vec<Span> {
+        let node = self.graph.node(id);
+        let mut spans = vec![node.span()];
+        if let Some(Op::Fold(_) | Op::Index(_)) = node.op() {
+            let regions = node.op().map(Op::regions).unwrap_or_default();
+            for (_, region) in regions {
+                spans.extend(region.node_ids().map(|id| region.node(id).span()));
+            }
+        }
+        distinct(spans)
     }
 
     /// The error for a node that has no compiled form.
@@ -331,7 +385,7 @@ impl<'g> Lowering<'g> {
                 // The groups of a convolution interleave in its result.
                 Op::Conv(op) => exclusive && op.feature_groups == 1 && op.batch_groups == 1,
                 // These have launches of their own.
-                Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_) | Op::Control(_) => false,
+                Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_) | Op::Control(_) | Op::Effect(_) => false,
             };
             if take {
                 taken.insert(id, exclusive);
@@ -400,12 +454,18 @@ impl<'g> Lowering<'g> {
     }
 }
 
+/// Each of the spans that say anything, once.
+fn distinct<'a>(spans: impl IntoIterator<Item = &'a Span>) -> Vec<Span> {
+    let mut seen = HashSet::new();
+    spans.into_iter().filter(|span| !span.is_none() && seen.insert(*span)).cloned().collect()
+}
+
 /// The value whose dense memory a value lies in, going through what leaves the bytes as they are.
 pub(crate) fn dense_source(graph: &Graph, mut value: Value) -> Value {
     loop {
         let operand = match graph.op_of(value) {
             Some(Op::Shape(ShapeOp::Reshape { .. } | ShapeOp::BitcastConvert { .. })) => 0,
-            Some(Op::Control(ControlOp::OptimizationBarrier)) => value.result as usize,
+            Some(Op::Control(ControlOp::OptimizationBarrier | ControlOp::StopGradient)) => value.result as usize,
             _ => return value,
         };
         value = graph.node(value.node).operands()[operand];

@@ -7,7 +7,7 @@ use crate::program::{BufferInfo, Launch, LoopLaunch, Memory, ProductLaunch, Prod
 use tancho_ir::DimList;
 
 /// A program in Graphviz's language: a box for each launch, a rounded one for each buffer, and an edge for each buffer that
-/// a launch reads or writes. A launch's box ends with what `code` gives for its number.
+/// a launch reads or writes. A launch's box has its source lines, and ends with what `code` gives for its number.
 pub fn to_dot(program: &Program, code: impl Fn(usize) -> Option<String>) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -28,10 +28,11 @@ pub fn to_dot(program: &Program, code: impl Fn(usize) -> Option<String>) -> Stri
                 format!("while\n{} and {}", launch.condition.program.name, launch.body.program.name)
             }
             Launch::Case(launch) => format!("case of {}", launch.branches.len()),
-            Launch::Host(launch) => format!("host {}", launch.call.target),
+            Launch::Host(launch) => format!("host {}", launch.action),
         };
         let code = code(index).map_or(String::new(), |code| format!("\n\n{code}"));
-        let label = quoted(&format!("launch {index}: {label}{code}"));
+        let lines: String = program.spans[index].iter().map(|span| format!("\n{span}")).collect();
+        let label = quoted(&format!("launch {index}: {label}{lines}{code}"));
         // Lines of code begin at the left.
         let label = if code.is_empty() { label } else { label.replace("\\n", "\\l") };
         let _ = writeln!(out, "  l{index} [label={label}];");

@@ -29,7 +29,8 @@ pub fn legalize(graph: &mut Graph) {
                 | Op::Index(_)
                 | Op::Random(_)
                 | Op::Linalg(_)
-                | Op::Control(_),
+                | Op::Control(_)
+                | Op::Effect(_),
             )
             | None => {}
         }
@@ -47,7 +48,15 @@ fn sums_halves(graph: &Graph, id: NodeId) -> bool {
         Some(Op::Reduce(op)) => {
             matches!(op.kind, ReduceKind::Sum | ReduceKind::Product) && order::groups(&op.axes).len() > 1
         }
-        Some(Op::Elementwise(_) | Op::Shape(_) | Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Control(_))
+        Some(
+            Op::Elementwise(_)
+            | Op::Shape(_)
+            | Op::Fold(_)
+            | Op::Index(_)
+            | Op::Random(_)
+            | Op::Control(_)
+            | Op::Effect(_),
+        )
         | None => false,
     }
 }

@@ -29,11 +29,16 @@ mod plan_nested;
 mod donate;
 mod step;
 pub mod host;
+mod watch;
 mod execute;
 mod execute_nested;
 mod call;
+pub mod cost;
+pub mod profile;
 
 pub use call::{Argument, Results, RunError};
+pub use cost::{Cost, MemoryCost, NestedCost, StepCost, StepKind};
 pub use compiled::{CompileError, Compiled, MAX_NODES};
 pub use execute::{OneThread, Workers};
+pub use profile::{NestedProfile, Profile, StepProfile};
 pub use plan::{Plan, PlanError, PlannedResult, ResultSource};

@@ -59,9 +59,13 @@ pub struct Plan {
     pub(crate) parallel: bool,
     /// Where the temporaries lie in the arena, in the order in which they are written: (buffer, offset, bytes).
     placements: Vec<(BufferId, usize, usize)>,
+    /// The launch that each step is a part of.
+    pub(crate) launch_of: Vec<u32>,
+    /// The shapes of the program's buffers.
+    pub(crate) shapes: Vec<Shape>,
     /// Keeps code and constants alive while the plan is.
-    _compiled: Arc<Compiled>,
-    _packed: Vec<Buffer>,
+    pub(crate) compiled: Arc<Compiled>,
+    pub(crate) packed: Vec<Buffer>,
 }
 
 /// Where a result of the graph is found after a run.
@@ -130,6 +134,7 @@ impl Compiled {
                 Launch::Host(launch) => planner.plan_host(launch)?,
             }
             planner.free_temporaries(index);
+            planner.launch_of.resize(planner.steps.len(), index as u32);
         }
         planner.finish()
     }
@@ -146,6 +151,7 @@ pub(crate) struct Planner<'c> {
     pub(crate) arena: Arena,
     placements: Vec<(BufferId, usize, usize)>,
     pub(crate) steps: Vec<Step>,
+    launch_of: Vec<u32>,
     pub(crate) scratch_bytes: usize,
     /// Whether a nested plan has a step of several tiles.
     pub(crate) parallel: bool,
@@ -187,6 +193,7 @@ impl<'c> Planner<'c> {
             arena: Arena::default(),
             placements: Vec::new(),
             steps: Vec::with_capacity(program.launches.len()),
+            launch_of: Vec::with_capacity(program.launches.len()),
             scratch_bytes: 0,
             parallel: false,
             packed: Vec::new(),
@@ -463,8 +470,10 @@ impl<'c> Planner<'c> {
             temporary_bytes: self.arena.bytes(),
             scratch_bytes: self.scratch_bytes,
             donations,
-            _compiled: self.compiled.clone(),
-            _packed: self.packed,
+            launch_of: self.launch_of,
+            shapes: self.shapes,
+            compiled: self.compiled.clone(),
+            packed: self.packed,
         })
     }
 }

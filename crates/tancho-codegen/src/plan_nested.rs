@@ -152,7 +152,8 @@ impl Planner<'_> {
         self.arena.give_back(flag, ALIGNMENT);
         taken.into_iter().for_each(|(offset, bytes)| self.arena.give_back(offset, bytes));
         let flag = Pointer::arena(flag);
-        self.steps.push(Step::While(Box::new(WhileStep { condition, body, operands, state, flag })));
+        let bound = launch.bound.as_ref().and_then(|bound| self.bindings.evaluate(bound));
+        self.steps.push(Step::While(Box::new(WhileStep { condition, body, operands, state, flag, bound })));
         Ok(())
     }
 
@@ -182,8 +183,8 @@ impl Planner<'_> {
             (self.place(*buffer), dtype, self.shapes[buffer.index()].clone())
         };
         let results = launch.results.iter().map(result).collect();
-        let (call, span) = (launch.call.clone(), launch.span.clone());
-        self.steps.push(Step::Host(Box::new(HostStep { call, span, operands, results })));
+        let (action, span) = (launch.action.clone(), launch.span.clone());
+        self.steps.push(Step::Host(Box::new(HostStep { action, span, operands, results })));
         Ok(())
     }
 }

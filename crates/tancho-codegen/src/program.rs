@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tancho_ir::ops::{CustomCall, WindowAxis};
+use tancho_ir::ops::{CustomCall, EffectOp, WindowAxis};
 use tancho_ir::{Dim, DimList, Dims, Span, TensorType};
 use tancho_tensor::{Array, DType};
 
@@ -76,6 +76,8 @@ pub struct WhileLaunch {
     pub operands: Vec<TypedBuffer>,
     /// The last state.
     pub results: Vec<BufferId>,
+    /// What the program promises of the number of trips.
+    pub bound: Option<Dim>,
 }
 
 /// A choice between compiled graphs.
@@ -87,13 +89,32 @@ pub struct CaseLaunch {
     pub results: Vec<BufferId>,
 }
 
-/// A call of a function of the host.
+/// What is done outside of compiled code.
 #[derive(Clone, Debug)]
 pub struct HostLaunch {
-    pub call: CustomCall,
+    pub action: HostAction,
     pub span: Span,
     pub operands: Vec<TypedBuffer>,
     pub results: Vec<BufferId>,
+}
+
+/// What the host does in a program.
+#[derive(Clone, Debug)]
+pub enum HostAction {
+    /// Calls a function that is registered by name.
+    Call(CustomCall),
+    /// Prints, or checks an assertion.
+    Effect(EffectOp),
+}
+
+/// `"name"`, `print`
+impl fmt::Display for HostAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HostAction::Call(call) => write!(f, "{:?}", call.target),
+            HostAction::Effect(op) => f.write_str(op.name()),
+        }
+    }
 }
 
 /// A buffer as the value that is read from it: its sizes may be others than those with which it was made.
@@ -216,6 +237,8 @@ pub struct Program {
     pub parameters: Vec<TensorType>,
     pub buffers: Vec<BufferInfo>,
     pub launches: Vec<Launch>,
+    /// For each launch, where the operations that it computes come from: each span once, the root's first.
+    pub spans: Vec<Vec<Span>>,
     /// For each result of the graph, the buffer that holds it, and its type (whose sizes may differ from the buffer's).
     pub results: Vec<(BufferId, TensorType)>,
     pub outputs: usize,
@@ -302,7 +325,7 @@ impl LoopLaunch {
     }
 }
 
-/// The stage `kernels` of a dump: buffers, then each launch with its kernel.
+/// The stage `kernels` of a dump: buffers, then each launch with the source lines that it comes from and its kernel.
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "program @{} {{", self.name)?;
@@ -315,7 +338,8 @@ impl fmt::Display for Program {
                 Memory::Temporary => writeln!(f, "temporary")?,
             }
         }
-        for launch in &self.launches {
+        for (launch, spans) in self.launches.iter().zip(&self.spans) {
+            spans.iter().try_for_each(|span| writeln!(f, "  ; {span}"))?;
             match launch {
                 Launch::Loop(launch) => write_loop(f, "launch", launch)?,
                 Launch::Product(product) => write_product(f, product)?,
@@ -333,7 +357,7 @@ impl fmt::Display for Program {
                 }
                 Launch::Host(launch) => {
                     let (operands, results) = (buffers_of(&launch.operands), Buffers(&launch.results));
-                    writeln!(f, "  host {:?} {} -> {results}", launch.call.target, Buffers(&operands))?;
+                    writeln!(f, "  host {} {} -> {results}", launch.action, Buffers(&operands))?;
                 }
             }
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use tancho_ir::ops::CustomCall;
 use tancho_ir::{Bindings, Span};
 use tancho_kernels::{Matmul, Windows};
 use tancho_tensor::{DType, Shape};
@@ -11,6 +10,7 @@ use tancho_tensor::{DType, Shape};
 use crate::emit::KernelFunction;
 use crate::kernel::Form;
 use crate::plan::Plan;
+use crate::program::HostAction;
 
 /// A place in memory relative to a base that a run supplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +113,14 @@ pub(crate) struct WhileStep {
     pub state: Vec<StateValue>,
     /// Where the condition is written.
     pub flag: Pointer,
+    /// The most trips, where the program promises that.
+    pub bound: Option<i64>,
+}
+
+impl WhileStep {
+    /// The numbers of the nested plans.
+    pub const CONDITION: usize = 0;
+    pub const BODY: usize = 1;
 }
 
 /// A value of a loop's state.
@@ -137,7 +145,7 @@ pub(crate) struct CaseStep {
 
 /// A call of a function of the host.
 pub(crate) struct HostStep {
-    pub call: CustomCall,
+    pub action: HostAction,
     pub span: Span,
     pub operands: Vec<(Pointer, DType, Shape)>,
     pub results: Vec<(Pointer, DType, Shape)>,

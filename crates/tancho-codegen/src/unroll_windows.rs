@@ -93,7 +93,8 @@ fn elementwise_ops(body: &Graph) -> Option<usize> {
             | Op::Index(_)
             | Op::Random(_)
             | Op::Linalg(_)
-            | Op::Control(_),
+            | Op::Control(_)
+            | Op::Effect(_),
         ) => None,
     })
 }
@@ -154,7 +155,7 @@ fn lies_in_memory(graph: &Graph, value: Value) -> bool {
             | ShapeOp::Transpose { .. }
             | ShapeOp::BitcastConvert { .. } => false,
         },
-        Some(Op::Elementwise(_) | Op::Reduce(_) | Op::Dot(_) | Op::Conv(_)) => false,
+        Some(Op::Elementwise(_) | Op::Reduce(_) | Op::Dot(_) | Op::Conv(_) | Op::Effect(_)) => false,
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use tancho_ir::{Graph, Span, TensorType, Value};
-use tancho_runtime::{Argument, CompileOptions, Executable, Plan};
+use tancho_runtime::{Argument, CallError, CompileOptions, Executable, Plan};
 use tancho_tensor::{Array, DType, Shape};
 
 use crate::builder::{Build, BuildAll, BuildSeveral, Builder};
@@ -21,7 +21,7 @@ use crate::operand::{Operand, resolve};
 use crate::shape::Dim;
 use crate::table::Table;
 use crate::tensor::{Repr, Tensor, nothing};
-use crate::trace;
+use crate::{tape, trace};
 
 /// What an operation is told beside its inputs, as words of the cache's key.
 #[derive(Default)]
@@ -114,13 +114,14 @@ pub(crate) fn apply_at(
     location: &'static Location<'static>,
     build: Build,
 ) -> Tensor {
+    read_variables(inputs, location);
     if trace::is_active() {
         let tensors: SmallVec<[&Tensor; 4]> = inputs.iter().filter_map(Operand::tensor).collect();
         return trace::stage(op, &tensors, location, build);
     }
     let build_all: BuildAll = &|builder, values| Ok(SmallVec::from_slice(&[build(builder, values)?]));
     match run_eagerly(op, attributes, inputs, build_all, location) {
-        Ok(results) => first(op, results, location),
+        Ok(results) => results.into_iter().next().unwrap_or_else(|| Tensor(Repr::Error(no_result(op, location)))),
         Err(error) => Tensor(Repr::Error(error)),
     }
 }
@@ -135,12 +136,12 @@ pub(crate) fn apply_several<const N: usize>(
 ) -> [Tensor; N] {
     let location = Location::caller();
     let build_all: BuildAll = &|builder, values| Ok(SmallVec::from_slice(&build(builder, values)?));
-    let results: Result<Vec<Tensor>> = if trace::is_active() {
+    read_variables(inputs, location);
+    let results: Result<SmallVec<[Tensor; 1]>> = if trace::is_active() {
         let tensors: SmallVec<[&Tensor; 4]> = inputs.iter().filter_map(Operand::tensor).collect();
-        trace::stage_all(op, &tensors, location, build_all)
+        trace::stage_all(op, &tensors, location, build_all).map(SmallVec::from_vec)
     } else {
         run_eagerly(op, attributes, inputs, build_all, location)
-            .map(|results| results.into_iter().map(|array| Tensor(Repr::Value(array))).collect())
     };
     match results {
         Ok(results) => {
@@ -151,10 +152,12 @@ pub(crate) fn apply_several<const N: usize>(
     }
 }
 
-fn first(op: &'static str, results: Results, location: &'static Location<'static>) -> Tensor {
-    match results.into_iter().next() {
-        Some(array) => Tensor(Repr::Value(array)),
-        None => Tensor(Repr::Error(no_result(op, location))),
+/// Puts what variables hold now in their place.
+fn read_variables(inputs: &mut [Operand<'_>], location: &'static Location<'static>) {
+    for input in inputs {
+        if let Some(Tensor(Repr::Variable(cell))) = input.tensor() {
+            *input = Operand::Give(cell.read(location));
+        }
     }
 }
 
@@ -162,8 +165,13 @@ fn no_result(op: &'static str, location: &'static Location<'static>) -> Error {
     Error::at(ErrorKind::Op { op, message: "the compiled code gave no result".into() }, location)
 }
 
-/// What compiled code gives.
-type Results = SmallVec<[Array; 1]>;
+/// What is kept of an operation for one signature.
+#[derive(Clone)]
+struct Entry {
+    plan: Arc<Plan>,
+    /// The graph as it was built, for gradient tapes.
+    graph: Arc<Graph>,
+}
 
 fn run_eagerly(
     op: &'static str,
@@ -171,7 +179,86 @@ fn run_eagerly(
     inputs: &mut [Operand<'_>],
     build: BuildAll,
     location: &'static Location<'static>,
-) -> Result<Results> {
+) -> Result<SmallVec<[Tensor; 1]>> {
+    let arrays = arrays_of(op, inputs, location)?;
+    let entry = prepare(op, attributes, &arrays, build, location)?;
+    drop(arrays);
+    // A tape holds the inputs, so that nothing of it is overwritten.
+    let recorded: Option<SmallVec<[Tensor; 2]>> =
+        tape::is_recording().then(|| inputs.iter().filter_map(Operand::tensor).cloned().collect());
+    let mut arguments: SmallVec<[Argument; 3]> = inputs
+        .iter_mut()
+        .filter_map(|input| match input {
+            Operand::Lend(tensor) => tensor.value().map(Argument::Lend),
+            Operand::Give(Tensor(Repr::Value(array))) => Some(Argument::Give(std::mem::replace(array, nothing()))),
+            Operand::Give(tensor) => tensor.value().map(Argument::Lend),
+            Operand::Scalar(_) | Operand::Size(_) => None,
+        })
+        .collect();
+    let results = entry.plan.run(&mut arguments).map_err(|source| call_error(op, source, location))?;
+    Ok(match recorded {
+        Some(inputs) => tape::record(&entry.graph, inputs, results),
+        None => results.into_iter().map(|array| Tensor(Repr::Value(array))).collect(),
+    })
+}
+
+/// Puts the only result of an operation on an array and other inputs in the array's place; no tape sees it.
+///
+/// # Errors
+/// As an operation's; the array is then what it was.
+pub(crate) fn update_eagerly(
+    op: &'static str,
+    attributes: Attributes,
+    held: &mut Array,
+    others: &mut [Operand<'_>],
+    build: BuildAll,
+    location: &'static Location<'static>,
+) -> Result<()> {
+    read_variables(others, location);
+    let lent = arrays_of(op, others, location)?;
+    let entry = {
+        let arrays: SmallVec<[&Array; 4]> = std::iter::once(&*held).chain(lent.iter().copied()).collect();
+        prepare(op, attributes, &arrays, build, location)?
+    };
+    let given = Argument::Give(std::mem::replace(held, nothing()));
+    let mut arguments: SmallVec<[Argument; 3]> =
+        std::iter::once(given).chain(lent.into_iter().map(Argument::Lend)).collect();
+    match entry.plan.run(&mut arguments) {
+        Ok(results) => {
+            *held = results.into_iter().next().ok_or_else(|| no_result(op, location))?;
+            Ok(())
+        }
+        Err(source) => {
+            if let Argument::Give(array) = std::mem::replace(&mut arguments[0], Argument::Taken) {
+                *held = array;
+            }
+            Err(call_error(op, source, location))
+        }
+    }
+}
+
+fn call_error(op: &'static str, source: CallError, location: &'static Location<'static>) -> Error {
+    Error::at(ErrorKind::Call { graph: op.into(), source }, location)
+}
+
+/// The values of all inputs.
+fn arrays_of<'a>(
+    op: &'static str,
+    inputs: &'a [Operand<'_>],
+    location: &'static Location<'static>,
+) -> Result<SmallVec<[&'a Array; 4]>> {
+    let tensors = inputs.iter().filter_map(Operand::tensor);
+    tensors.map(|tensor| tensor.value().ok_or_else(|| trace::not_a_value(op, tensor, location))).collect()
+}
+
+/// The operation compiled for inputs of these types.
+fn prepare(
+    op: &'static str,
+    attributes: Attributes,
+    inputs: &[&Array],
+    build: BuildAll,
+    location: &'static Location<'static>,
+) -> Result<Arc<Entry>> {
     if let Some(size) = attributes.symbolic {
         let message = match size.get() {
             Ok(_) => format!("the size {size} is known only in the trace that it is from"),
@@ -183,51 +270,38 @@ fn run_eagerly(
     // Two names at one address and of one length are the same name.
     key.extend([op.as_ptr() as u64, op.len() as u64, attributes.words.len() as u64]);
     key.extend_from_slice(&attributes.words);
-    for input in inputs.iter().filter_map(Operand::tensor) {
-        let Repr::Value(array) = &input.0 else { return Err(trace::not_a_value(op, input, location)) };
+    for array in inputs {
         key.push(array.dtype() as u64 | (array.shape().rank() as u64) << 8);
         key.extend(array.shape().iter().map(|&size| size as u64));
     }
-    let plan = match CACHE.get(&key, &[]) {
-        Some(plan) => plan,
+    match CACHE.get(&key, &[]) {
+        Some(entry) => Ok(entry),
         None => {
-            let plan = compile(op, inputs, build, location)?;
-            CACHE.get_or_insert(&key, &[], || plan)
+            let entry = compile(op, inputs, build, location)?;
+            Ok(CACHE.get_or_insert(&key, &[], || entry))
         }
-    };
-    let mut arguments: SmallVec<[Argument; 3]> = inputs
-        .iter_mut()
-        .filter_map(|input| match input {
-            Operand::Lend(Tensor(Repr::Value(array))) => Some(Argument::Lend(array)),
-            Operand::Give(Tensor(Repr::Value(array))) => Some(Argument::Give(std::mem::replace(array, nothing()))),
-            _ => None,
-        })
-        .collect();
-    plan.run(&mut arguments).map_err(|source| Error::at(ErrorKind::Call { graph: op.into(), source }, location))
+    }
 }
 
 fn compile(
     op: &'static str,
-    inputs: &[Operand<'_>],
+    inputs: &[&Array],
     build: BuildAll,
     location: &'static Location<'static>,
-) -> Result<Arc<Plan>> {
+) -> Result<Entry> {
     let mut graph = Graph::new(op);
-    let mut operands: SmallVec<[Value; 4]> = SmallVec::new();
-    let mut shapes: SmallVec<[(DType, &Shape); 4]> = SmallVec::new();
-    for input in inputs.iter().filter_map(Operand::tensor) {
-        let Repr::Value(array) = &input.0 else { continue };
-        shapes.push((array.dtype(), array.shape()));
-        operands.push(graph.add_parameter(None, TensorType::of(array), Span::NONE));
-    }
+    let operands: SmallVec<[Value; 4]> =
+        inputs.iter().map(|array| graph.add_parameter(None, TensorType::of(array), Span::NONE)).collect();
+    let shapes: SmallVec<[(DType, &Shape); 4]> = inputs.iter().map(|array| (array.dtype(), array.shape())).collect();
     // The graph serves every caller of the operation, so that it has no span.
     let results = build(&mut Builder::new(&mut graph, Span::NONE), &operands)
         .map_err(|fault| Error::at(ErrorKind::Op { op, message: fault.0 }, location))?;
     graph.set_results(results.to_vec());
-    let executable = Executable::compile(graph, &CompileOptions::default())
+    let executable = Executable::compile(graph.clone(), &CompileOptions::default())
         .map_err(|source| Error::at(ErrorKind::Compile { graph: op.into(), source }, location))?;
-    executable.plan(&shapes).map_err(|source| Error::at(ErrorKind::Call { graph: op.into(), source }, location))
+    let plan = executable.plan(&shapes).map_err(|source| call_error(op, source, location))?;
+    Ok(Entry { plan, graph: Arc::new(graph) })
 }
 
 /// At most this many operations are kept compiled.
-static CACHE: Table<Arc<Plan>> = Table::new(4096);
+static CACHE: Table<Entry> = Table::new(4096);

@@ -63,6 +63,7 @@ impl<T: Tree> Feed<T> for &T {
                 (self.0)(Leaf::Lend(tensor));
             }
             fn fixed(&mut self, _: &'a dyn crate::tree::AnyStatic) {}
+            fn variable(&mut self, _: &'a crate::Variable) {}
             fn count(&mut self, _: usize) {}
             fn key(&mut self, _: &'a str) {}
             fn enter(&mut self, _: Segment<'_>) {}

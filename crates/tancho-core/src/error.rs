@@ -8,6 +8,7 @@ use std::fmt;
 use std::panic;
 use std::sync::Arc;
 
+use tancho_autodiff::DiffError;
 use tancho_ir::{Location, Span};
 use tancho_runtime::{CallError, CompileError};
 use tancho_tensor::{ArrayError, DType};
@@ -61,6 +62,21 @@ pub enum ErrorKind {
     /// Traces are nested too deeply.
     #[error("{function}: traced functions are nested more than {limit} deep")]
     TooDeep { function: String, limit: usize },
+    /// A variable was made while a function was traced again.
+    #[error(
+        "{function}: a variable is made while the function is traced again; make it outside, or keep the one of the first \
+         trace (in a OnceLock)"
+    )]
+    LateVariable { function: String },
+    /// A variable that was made in a trace was dropped with it.
+    #[error("{function}: a variable that the trace made is dropped at its end, so that no call could use it; keep it")]
+    LostVariable { function: String },
+    /// A variable that a trace uses is there no more.
+    #[error("{function}: the variable {variable}, which the trace uses, was dropped")]
+    DroppedVariable { function: String, variable: String },
+    /// A gradient cannot be had.
+    #[error("gradient: {source}")]
+    Gradient { source: Box<DiffError> },
     /// What a user's own code reports.
     #[error("{0}")]
     Message(String),

@@ -5,10 +5,12 @@ use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToIncl
 use smallvec::SmallVec;
 use tancho_ir as ir;
 use tancho_ir::Dims;
+use tancho_tensor::DType;
 
 use crate::apply::Attributes;
 use crate::builder::{Builder, require};
 use crate::error::Fault;
+use crate::ops::{ScatterKind, scatter_build};
 use crate::shape::Dim;
 
 /// A new axis of size 1.
@@ -154,6 +156,28 @@ pub(crate) fn attributes(entries: &[Entry]) -> Attributes {
         Entry::NewAxis => attributes.integer(2),
         Entry::Ellipsis => attributes.integer(3),
     })
+}
+
+/// Puts a value, which is broadcast, in the place of the part that an index selects.
+pub(crate) fn build_update(
+    builder: &mut Builder<'_>,
+    x: ir::Value,
+    value: ir::Value,
+    entries: &[Entry],
+) -> Result<ir::Value, Fault> {
+    // Each element's own place, selected in the same way, says where the parts of the value go.
+    let dims = builder.dims(x);
+    let flat: ir::Dims = std::iter::once(ir::Dim::product(dims.iter())).collect();
+    let places = builder.iota(DType::I64, flat.clone(), 0)?;
+    let places = builder.reshape(places, dims.clone())?;
+    let places = build(builder, places, entries)?;
+    let part = builder.dims(places);
+    let value = builder.broadcast_to(value, &part)?;
+    let indices: ir::Dims = part.iter().cloned().chain([ir::Dim::ONE]).collect();
+    let indices = builder.reshape(places, indices)?;
+    let x = builder.reshape(x, flat)?;
+    let updated = scatter_build(builder, [x, indices, value], ScatterKind::Update)?;
+    builder.reshape(updated, dims)
 }
 
 /// Builds the index: axes that go backwards are reversed, one slice is cut, and a reshape drops and adds axes.

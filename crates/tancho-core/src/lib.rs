@@ -19,11 +19,20 @@ mod trace;
 mod table;
 mod apply;
 mod ops;
+pub mod random;
 mod tree;
+mod tape;
+mod variable;
+mod state;
+mod region;
 mod arguments;
 mod signature;
-mod function;
+mod described;
 mod concrete;
+mod retrace;
+mod cache;
+mod function;
+mod method;
 mod program;
 mod device;
 
@@ -34,6 +43,7 @@ pub use device::{Device, devices};
 pub use error::{Error, ErrorKind, Result};
 pub use function::{Function, Outcome, Returned, Trace, function};
 pub use index::{Ellipsis, Entry, Index, NewAxis, between, step};
+pub use method::Method;
 pub use operand::{AsTensor, Operand};
 pub use ops::*;
 pub use program::Program;
@@ -41,8 +51,13 @@ pub use scalar::{Literal, Scalar};
 pub use shape::{Dim, Shape, Sizes};
 pub use signature::{Signature, Spec, SpecSize, SpecSizes, spec};
 pub use tancho_ir::ops::RandomAlgorithm;
-pub use tancho_runtime::{HostError, Stage, compiled_kernels, register_host_function, set_threads, threads};
+pub use tancho_runtime::{
+    Cost, HostError, KernelForm, MemoryCost, NestedCost, NestedProfile, Profile, Stage, StepCost, StepKind, StepProfile,
+    compiled_kernels, register_host_function, set_threads, threads,
+};
 pub use tancho_tensor::{Array, DType, Element, bf16, f16};
+pub use tape::{AsSource, Differentiable, Grad, GradientTape, Source, Sources, Transform, ValueAndGrad, grad, value_and_grad};
 pub use tensor::{Tensor, tensor};
 pub use trace::scope;
 pub use tree::{AnyStatic, Segment, Static, StaticValue, Tree, Visitor, flatten, paths, unflatten};
+pub use variable::{IntoValue, Variable};

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use tancho_ir::{Graph, TensorType};
-use tancho_runtime::{Argument, Executable, Stage};
+use tancho_runtime::{Argument, CallError, Cost, Executable, Profile, Stage};
+use tancho_tensor::{Array, DType, Shape};
 
-use crate::concrete::compile;
+use crate::concrete::{compile, known_cost};
 use crate::error::{Error, ErrorKind, Result};
 use crate::signature::{Signature, differences};
-use crate::tensor::{Repr, Tensor};
+use crate::tensor::Tensor;
 use crate::trace;
 
 /// A compiled graph that takes and gives tensors in order; cheap to clone.
@@ -56,12 +57,56 @@ impl Program {
     }
 
     pub fn signature(&self) -> Signature {
-        Signature::of_graph(&self.graph, &self.paths)
+        Signature::of_graph(&self.graph, &self.paths, &[])
     }
 
     /// A stage of the compilation as text.
     pub fn dump(&self, stage: Stage) -> String {
         self.executable.dump(stage)
+    }
+
+    /// What a call costs: floating-point operations, bytes and memory, in all and by its steps.
+    ///
+    /// # Errors
+    /// A size of the signature varies, so that there is no one cost: [`Program::cost_for`] takes the sizes of inputs.
+    #[track_caller]
+    pub fn cost(&self) -> Result<Cost> {
+        known_cost(&self.graph, &self.executable, Location::caller())
+    }
+
+    /// What a call with these inputs costs. Nothing is run.
+    ///
+    /// # Errors
+    /// The inputs do not fit.
+    #[track_caller]
+    pub fn cost_for(&self, inputs: &[Tensor]) -> Result<Cost> {
+        let location = Location::caller();
+        let arrays = self.values(inputs, location)?;
+        let types: Vec<(DType, &Shape)> = arrays.iter().map(|array| (array.dtype(), array.shape())).collect();
+        self.executable.cost(&types).map_err(|source| self.call_error(source, location))
+    }
+
+    /// Where the time of a call with these inputs goes: the program is called `repetitions` times, and once before that,
+    /// with a clock around each step.
+    ///
+    /// # Errors
+    /// As [`Program::call`].
+    #[track_caller]
+    pub fn profile(&self, inputs: &[Tensor], repetitions: usize) -> Result<Profile> {
+        let location = Location::caller();
+        let arrays = self.values(inputs, location)?;
+        self.executable.profile(&arrays, repetitions).map_err(|source| self.call_error(source, location))
+    }
+
+    /// The values of inputs that fit.
+    fn values<'a>(&self, inputs: &'a [Tensor], location: &'static Location<'static>) -> Result<Vec<&'a Array>> {
+        self.check(&inputs.iter().collect::<SmallVec<[&Tensor; 4]>>(), location)?;
+        let value = |leaf: &'a Tensor| leaf.value().ok_or_else(|| trace::not_a_value(self.name(), leaf, location));
+        inputs.iter().map(value).collect()
+    }
+
+    fn call_error(&self, source: CallError, location: &'static Location<'static>) -> Error {
+        Error::at(ErrorKind::Call { graph: self.name().into(), source }, location)
     }
 
     /// Calls the program with its inputs in order.
@@ -74,16 +119,14 @@ impl Program {
         let leaves: SmallVec<[&Tensor; 4]> = inputs.iter().collect();
         if trace::is_active() {
             let fit = self.check(&leaves, location).inspect_err(trace::record_error);
-            return fit.and_then(|()| trace::stage_call(self.name(), &self.graph, &leaves, location));
+            return fit.and_then(|()| trace::stage_call(self.name(), &self.graph, &leaves, &[], location));
         }
         self.check(&leaves, location)?;
         let mut arguments: SmallVec<[Argument; 4]> = SmallVec::new();
         for leaf in &leaves {
-            match &leaf.0 {
-                Repr::Value(array) => arguments.push(Argument::Lend(array)),
-                Repr::Node(_) | Repr::Placeholder(_) | Repr::Error(_) => {
-                    return Err(trace::not_a_value(self.name(), leaf, location));
-                }
+            match leaf.value() {
+                Some(array) => arguments.push(Argument::Lend(array)),
+                None => return Err(trace::not_a_value(self.name(), leaf, location)),
             }
         }
         let results = self

@@ -18,6 +18,7 @@ use tancho_tensor::DType;
 use crate::shape::{Dim, Shape};
 use crate::tensor::{Repr, Tensor};
 use crate::tree::{AnyStatic, Segment, Visitor};
+use crate::variable::Variable;
 
 /// A dtype and sizes, of which some may vary, in the place of a tensor.
 #[derive(Clone, Debug)]
@@ -106,7 +107,9 @@ fn anonymous_symbol() -> ir::Dim {
 pub(crate) fn leaf_type(tensor: &Tensor) -> Option<TensorType> {
     match &tensor.0 {
         Repr::Value(array) => Some(TensorType::of(array)),
+        Repr::Recorded(recorded) => Some(TensorType::of(&recorded.array)),
         Repr::Node(node) => Some(node.of.clone()),
+        Repr::Variable(cell) => Some(cell.of().clone()),
         Repr::Placeholder(of) => Some((**of).clone()),
         Repr::Error(_) => None,
     }
@@ -122,24 +125,48 @@ pub(crate) struct Key<'a> {
     pub(crate) leaves: SmallVec<[&'a Tensor; 4]>,
     /// The distinct sizes that vary.
     symbols: SmallVec<[ir::Dim; 1]>,
-    typed: bool,
+    detail: Detail,
+}
+
+/// What a key says of the leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    Nothing,
+    /// Dtypes and ranks.
+    Kinds,
+    /// Dtypes and sizes.
+    Types,
 }
 
 impl Key<'_> {
-    /// The structure and the dtypes and sizes of the leaves.
-    pub(crate) fn exact() -> Self {
+    fn new(detail: Detail) -> Self {
         Key {
             words: SmallVec::new(),
             statics: SmallVec::new(),
             leaves: SmallVec::new(),
             symbols: SmallVec::new(),
-            typed: true,
+            detail,
         }
+    }
+
+    /// The structure and the dtypes and sizes of the leaves.
+    pub(crate) fn exact() -> Self {
+        Key::new(Detail::Types)
+    }
+
+    /// The structure and the dtypes and ranks of the leaves: signatures of one kind differ in sizes only.
+    pub(crate) fn kind() -> Self {
+        Key::new(Detail::Kinds)
     }
 
     /// The structure alone.
     pub(crate) fn structure() -> Self {
-        Key { typed: false, ..Key::exact() }
+        Key::new(Detail::Nothing)
+    }
+
+    /// The types of the leaves; those that carry an error have none.
+    pub(crate) fn types(&self) -> Vec<TensorType> {
+        self.leaves.iter().filter_map(|leaf| leaf_type(leaf)).collect()
     }
 
     fn push_dim(&mut self, dim: &ir::Dim) {
@@ -161,31 +188,39 @@ impl Key<'_> {
 impl<'a> Visitor<'a> for Key<'a> {
     fn leaf(&mut self, tensor: &'a Tensor) {
         self.leaves.push(tensor);
-        if !self.typed {
+        if self.detail == Detail::Nothing {
             return;
         }
         let header = |dtype: DType, rank: usize| dtype as u64 | (rank as u64) << 8;
-        match &tensor.0 {
-            Repr::Value(array) => {
-                self.words.push(header(array.dtype(), array.shape().rank()));
+        let sizes_count = self.detail == Detail::Types;
+        if let Some(array) = tensor.value() {
+            self.words.push(header(array.dtype(), array.shape().rank()));
+            if sizes_count {
                 self.words.extend(array.shape().iter().map(|&size| size as u64));
             }
-            Repr::Node(node) => {
-                self.words.push(header(node.of.dtype, node.of.rank()));
-                node.of.dims.iter().for_each(|dim| self.push_dim(dim));
-            }
-            Repr::Placeholder(of) => {
+            return;
+        }
+        match leaf_type(tensor) {
+            Some(of) => {
                 self.words.push(header(of.dtype, of.rank()));
-                of.dims.iter().for_each(|dim| self.push_dim(dim));
+                of.dims.iter().filter(|_| sizes_count).for_each(|dim| self.push_dim(dim));
             }
             // Nothing is looked up for a call with an error among its arguments.
-            Repr::Error(_) => self.words.push(u64::MAX),
+            None => self.words.push(u64::MAX),
         }
     }
 
     fn fixed(&mut self, value: &'a dyn AnyStatic) {
         self.words.push(value.hash());
         self.statics.push(value);
+    }
+
+    fn variable(&mut self, variable: &'a Variable) {
+        // A call with a variable that carries an error looks nothing up.
+        match variable.cell() {
+            Ok(cell) => self.words.push(cell.id()),
+            Err(_) => self.leaves.push(variable),
+        }
     }
 
     fn count(&mut self, count: usize) {
@@ -241,10 +276,70 @@ pub(crate) fn name_symbols(types: impl IntoIterator<Item = TensorType>) -> Vec<T
     types
 }
 
+/// The sizes that a signature's symbols have for arguments of its kind; `None` where the arguments do not fit.
+pub(crate) fn bind_sizes(signature: &[TensorType], given: &[TensorType]) -> Option<Vec<(ir::Symbol, ir::Dim)>> {
+    let mut bound: Vec<(ir::Symbol, ir::Dim)> = Vec::new();
+    let pairs = signature.iter().zip(given).flat_map(|(expected, given)| expected.dims.iter().zip(&given.dims));
+    for (dim, size) in pairs {
+        match dim.as_symbol() {
+            Some(symbol) => match bound.iter().find(|(known, _)| known == symbol) {
+                Some((_, first)) if first == size => {}
+                Some(_) => return None,
+                None => bound.push((symbol.clone(), size.clone())),
+            },
+            None if dim == size => {}
+            None => return None,
+        }
+    }
+    Some(bound)
+}
+
+/// How general a signature is: the number of places that vary, then of the sizes that do so independently.
+pub(crate) fn generality(signature: &[TensorType]) -> (usize, usize) {
+    let varying = signature.iter().flat_map(|of| &of.dims).filter(|dim| dim.as_known().is_none());
+    let mut distinct: Vec<&ir::Dim> = varying.collect();
+    let places = distinct.len();
+    distinct.sort_unstable();
+    distinct.dedup();
+    (places, distinct.len())
+}
+
+/// The least general signature that has both a signature and types of its kind, where each place that differs varies
+/// by itself. Places of one symbol keep it together where their sizes are equal again.
+pub(crate) fn generalize(signature: &[TensorType], given: &[TensorType]) -> Vec<TensorType> {
+    // A symbol and the size that it meets become one size that varies; the first such pair keeps the symbol.
+    let mut groups: Vec<(ir::Dim, ir::Dim, ir::Dim)> = Vec::new();
+    let mut general = signature.to_vec();
+    let pairs = general.iter_mut().zip(given).flat_map(|(general, given)| general.dims.iter_mut().zip(&given.dims));
+    for (dim, size) in pairs {
+        if dim.as_known().is_some() {
+            if dim != size {
+                *dim = anonymous_symbol();
+            }
+            continue;
+        }
+        let known = groups.iter().find(|(symbol, met, _)| symbol == dim && met == size);
+        *dim = match known {
+            Some((.., varying)) => varying.clone(),
+            None => {
+                let is_taken = groups.iter().any(|(symbol, ..)| symbol == dim);
+                let varying = if is_taken { anonymous_symbol() } else { dim.clone() };
+                groups.push((dim.clone(), size.clone(), varying.clone()));
+                varying
+            }
+        };
+    }
+    name_symbols(general)
+}
+
 /// What differs between arguments and a signature, one text for each argument.
 pub(crate) fn differences(signature: &[TensorType], leaves: &[&Tensor], paths: &[String]) -> Vec<String> {
     if signature.len() != leaves.len() {
-        return vec![format!("it has {} tensors, but {} are given", signature.len(), leaves.len())];
+        let mut text = format!("it has {} tensors, but {} are given", signature.len(), leaves.len());
+        if let Some(excess) = paths.get(signature.len()..).filter(|excess| !excess.is_empty()) {
+            text += &format!(", {} beyond them", excess.join(", "));
+        }
+        return vec![text];
     }
     let mut bound: Vec<(ir::Dim, ir::Dim, &str)> = Vec::new();
     let mut differences = Vec::new();
@@ -307,23 +402,40 @@ pub(crate) fn legal_names(paths: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// What is part of a signature beside tensors: the path, the value as text, and how many tensors stand before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fixed {
+    pub(crate) path: String,
+    pub(crate) value: String,
+    pub(crate) place: usize,
+}
+
 /// The types of a traced function, with the paths to its arguments: `affine(p.w: f32[1, 1], x: f32[?n, 1]) -> f32[?n, 1]`.
+///
+/// A [`Static`](crate::Static) value stands with its value in its place: `power(x: f32[], n = 3) -> f32[]`.
 #[derive(Clone, Debug)]
 pub struct Signature {
     pub(crate) function: String,
     pub(crate) parameters: Vec<(String, TensorType)>,
+    pub(crate) fixed: Vec<Fixed>,
     pub(crate) results: Vec<TensorType>,
 }
 
 impl Signature {
-    pub(crate) fn of_graph(graph: &Graph, paths: &[String]) -> Self {
+    pub(crate) fn of_graph(graph: &Graph, paths: &[String], fixed: &[Fixed]) -> Self {
         let parameters = graph.parameter_types().zip(paths).map(|(of, path)| (path.clone(), of.clone())).collect();
-        Signature { function: graph.name().into(), parameters, results: graph.result_types().cloned().collect() }
+        let results = graph.result_types().cloned().collect();
+        Signature { function: graph.name().into(), parameters, fixed: fixed.to_vec(), results }
     }
 
     /// The path and the type of each tensor among the arguments.
     pub fn parameters(&self) -> &[(String, TensorType)] {
         &self.parameters
+    }
+
+    /// The path and the value, as its `Debug` has it, of each static value among the arguments.
+    pub fn static_values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fixed.iter().map(|fixed| (fixed.path.as_str(), fixed.value.as_str()))
     }
 
     /// The types of the tensors among the results.
@@ -334,8 +446,15 @@ impl Signature {
 
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parameters: Vec<String> = self.parameters.iter().map(|(path, of)| format!("{path}: {of}")).collect();
-        write!(f, "{}({}) -> ", self.function, parameters.join(", "))?;
+        let mut arguments: Vec<String> = Vec::new();
+        let mut fixed = self.fixed.iter().peekable();
+        for place in 0..=self.parameters.len() {
+            while let Some(Fixed { path, value, .. }) = fixed.next_if(|fixed| fixed.place <= place) {
+                arguments.push(format!("{path} = {value}"));
+            }
+            arguments.extend(self.parameters.get(place).map(|(path, of)| format!("{path}: {of}")));
+        }
+        write!(f, "{}({}) -> ", self.function, arguments.join(", "))?;
         match self.results.as_slice() {
             [only] => write!(f, "{only}"),
             results => {

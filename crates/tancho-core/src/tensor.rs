@@ -13,19 +13,44 @@ use tancho_tensor::{Array, DType, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::scalar::{Literal, literal_array};
 use crate::shape::Shape;
+use crate::tape::RecordId;
 use crate::trace::{self, TraceId};
+use crate::variable::Cell;
 
 /// A dense array of one element type, or the promise of one while a function is traced; cheap to clone.
-#[derive(Clone)]
 pub struct Tensor(pub(crate) Repr);
 
-#[derive(Clone)]
 pub(crate) enum Repr {
     Value(Array),
+    /// A value that a gradient tape has seen being made.
+    Recorded(Arc<Recorded>),
     Node(Arc<TraceNode>),
+    /// What a variable holds at the time of use. Only a [`Variable`](crate::Variable) has such a tensor in it: a clone is
+    /// the value at that time.
+    Variable(Arc<Cell>),
     /// A dtype and sizes without a value, for signatures.
     Placeholder(Arc<TensorType>),
     Error(Error),
+}
+
+/// A value with an identity of its own, for gradient tapes.
+pub(crate) struct Recorded {
+    pub(crate) id: RecordId,
+    pub(crate) array: Array,
+}
+
+/// The clone of a variable's tensor is what the variable holds now.
+impl Clone for Tensor {
+    fn clone(&self) -> Self {
+        Tensor(match &self.0 {
+            Repr::Value(array) => Repr::Value(array.clone()),
+            Repr::Recorded(recorded) => Repr::Recorded(recorded.clone()),
+            Repr::Node(node) => Repr::Node(node.clone()),
+            Repr::Variable(cell) => return cell.read(Location::caller()),
+            Repr::Placeholder(of) => Repr::Placeholder(of.clone()),
+            Repr::Error(error) => Repr::Error(error.clone()),
+        })
+    }
 }
 
 /// A value of a graph that is, or was, being traced.
@@ -87,7 +112,16 @@ impl Tensor {
     pub fn check(&self) -> Result<()> {
         match &self.0 {
             Repr::Error(error) => Err(error.clone()),
-            Repr::Value(_) | Repr::Node(_) | Repr::Placeholder(_) => Ok(()),
+            Repr::Value(_) | Repr::Recorded(_) | Repr::Node(_) | Repr::Variable(_) | Repr::Placeholder(_) => Ok(()),
+        }
+    }
+
+    /// The value, where the tensor has one of its own: not that of a variable.
+    pub(crate) fn value(&self) -> Option<&Array> {
+        match &self.0 {
+            Repr::Value(array) => Some(array),
+            Repr::Recorded(recorded) => Some(&recorded.array),
+            Repr::Node(_) | Repr::Variable(_) | Repr::Placeholder(_) | Repr::Error(_) => None,
         }
     }
 
@@ -101,7 +135,9 @@ impl Tensor {
     pub fn try_dtype(&self) -> Result<DType> {
         match &self.0 {
             Repr::Value(array) => Ok(array.dtype()),
+            Repr::Recorded(recorded) => Ok(recorded.array.dtype()),
             Repr::Node(node) => Ok(node.of.dtype),
+            Repr::Variable(cell) => Ok(cell.of().dtype),
             Repr::Placeholder(of) => Ok(of.dtype),
             Repr::Error(error) => Err(error.clone()),
         }
@@ -117,7 +153,9 @@ impl Tensor {
     pub fn try_shape(&self) -> Result<Shape> {
         match &self.0 {
             Repr::Value(array) => Ok(Shape::of_array(array)),
+            Repr::Recorded(recorded) => Ok(Shape::of_array(&recorded.array)),
             Repr::Node(node) => Ok(Shape::of_type(&node.of)),
+            Repr::Variable(cell) => Ok(Shape::of_type(cell.of())),
             Repr::Placeholder(of) => Ok(Shape::of_type(of)),
             Repr::Error(error) => Err(error.clone()),
         }
@@ -127,7 +165,9 @@ impl Tensor {
     pub fn rank(&self) -> usize {
         match &self.0 {
             Repr::Value(array) => array.shape().rank(),
+            Repr::Recorded(recorded) => recorded.array.shape().rank(),
             Repr::Node(node) => node.of.rank(),
+            Repr::Variable(cell) => cell.of().rank(),
             Repr::Placeholder(of) => of.rank(),
             Repr::Error(_) => 0,
         }
@@ -138,7 +178,7 @@ impl Tensor {
     /// # Errors
     /// The tensor carries an error, or stands for a value that is known only when its traced function is called.
     #[track_caller]
-    pub fn array(&self) -> Result<&Array> {
+    pub fn array(&self) -> Result<Array> {
         self.value_for("array")
     }
 
@@ -148,7 +188,7 @@ impl Tensor {
     /// As [`Tensor::array`], or `T` is not the type of the elements.
     #[track_caller]
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
-        Ok(self.elements_for::<T>("to_vec")?.to_vec())
+        self.elements_for("to_vec", |elements: &[T]| elements.to_vec())
     }
 
     /// The only element.
@@ -157,30 +197,34 @@ impl Tensor {
     /// As [`Tensor::to_vec`], or there is another number of elements.
     #[track_caller]
     pub fn item<T: Element>(&self) -> Result<T> {
-        match self.elements_for::<T>("item")? {
-            [element] => Ok(*element),
-            elements => {
-                let kind = ErrorKind::NotOneElement { tensor: self.describe(), elements: elements.len() };
+        let (first, n_elements) =
+            self.elements_for("item", |elements: &[T]| (elements.first().copied(), elements.len()))?;
+        match first {
+            Some(element) if n_elements == 1 => Ok(element),
+            _ => {
+                let kind = ErrorKind::NotOneElement { tensor: self.describe(), elements: n_elements };
                 Err(Error::at(kind, Location::caller()))
             }
         }
     }
 
     #[track_caller]
-    fn elements_for<T: Element>(&self, operation: &'static str) -> Result<&[T]> {
+    fn elements_for<T: Element, R>(&self, operation: &'static str, take: impl FnOnce(&[T]) -> R) -> Result<R> {
         let array = self.value_for(operation)?;
         // Within a closure the caller would be this file.
         let location = Location::caller();
-        array.elements().map_err(|_| {
+        array.elements().map(take).map_err(|_| {
             let kind = ErrorKind::DType { operation, expected: T::DTYPE, found: array.dtype() };
             Error::at(kind, location)
         })
     }
 
     #[track_caller]
-    fn value_for(&self, operation: &'static str) -> Result<&Array> {
+    fn value_for(&self, operation: &'static str) -> Result<Array> {
         match &self.0 {
-            Repr::Value(array) => Ok(array),
+            Repr::Value(array) => Ok(array.clone()),
+            Repr::Recorded(recorded) => Ok(recorded.array.clone()),
+            Repr::Variable(cell) => cell.read(Location::caller()).value_for(operation),
             Repr::Error(error) => Err(error.clone()),
             Repr::Node(_) | Repr::Placeholder(_) => {
                 let kind = ErrorKind::NoValue { operation, tensor: self.describe() };
@@ -193,7 +237,9 @@ impl Tensor {
     pub(crate) fn describe(&self) -> String {
         match &self.0 {
             Repr::Value(array) => format!("{}{}", array.dtype(), array.shape()),
+            Repr::Recorded(recorded) => format!("{}{}", recorded.array.dtype(), recorded.array.shape()),
             Repr::Node(node) => node.of.to_string(),
+            Repr::Variable(cell) => cell.of().to_string(),
             Repr::Placeholder(of) => of.to_string(),
             Repr::Error(error) => format!("error: {error}"),
         }
@@ -224,6 +270,8 @@ impl fmt::Display for Tensor {
         match &self.0 {
             Repr::Error(error) => return write!(f, "error: {error}"),
             Repr::Value(array) => write!(f, "{array}")?,
+            Repr::Recorded(recorded) => write!(f, "{}", recorded.array)?,
+            Repr::Variable(cell) => return fmt::Display::fmt(&cell.read(Location::caller()), f),
             Repr::Node(_) => f.write_str("<traced>")?,
             Repr::Placeholder(_) => f.write_str("<placeholder>")?,
         }

@@ -11,7 +11,9 @@ use std::hash::Hash;
 use std::ops::Deref;
 
 use crate::error::{Error, Result};
+use crate::signature::Fixed;
 use crate::tensor::Tensor;
+use crate::variable::Variable;
 
 /// A structure with tensors at its leaves. Derive it for structs: `#[derive(Tree)]`.
 pub trait Tree: Sized + Send + Sync + 'static {
@@ -31,6 +33,9 @@ pub trait Visitor<'a> {
 
     /// A value that is part of the structure.
     fn fixed(&mut self, value: &'a dyn AnyStatic);
+
+    /// A variable, which is part of the structure by its identity.
+    fn variable(&mut self, variable: &'a Variable);
 
     /// How many parts follow, where the type does not say it.
     fn count(&mut self, count: usize);
@@ -61,6 +66,7 @@ pub fn flatten(tree: &impl Tree) -> Vec<Tensor> {
             self.0.push(tensor.clone());
         }
         fn fixed(&mut self, _: &'a dyn AnyStatic) {}
+        fn variable(&mut self, _: &'a Variable) {}
         fn count(&mut self, _: usize) {}
         fn key(&mut self, _: &'a str) {}
         fn enter(&mut self, _: Segment<'_>) {}
@@ -97,18 +103,22 @@ pub fn paths(tree: &impl Tree) -> Vec<String> {
     paths.found
 }
 
-/// Collects the paths to the leaves.
+/// Collects the paths to the leaves, and to the static values.
 pub(crate) struct Paths<'n> {
     /// The names of the arguments, where they are known.
     names: &'n [&'n str],
     path: String,
     lengths: Vec<usize>,
     pub(crate) found: Vec<String>,
+    pub(crate) fixed: Vec<Fixed>,
 }
+
+/// How many letters of a static value are shown.
+const LONGEST_STATIC: usize = 60;
 
 impl<'n> Paths<'n> {
     pub(crate) fn new(names: &'n [&'n str]) -> Self {
-        Paths { names, path: String::new(), lengths: Vec::new(), found: Vec::new() }
+        Paths { names, path: String::new(), lengths: Vec::new(), found: Vec::new(), fixed: Vec::new() }
     }
 }
 
@@ -117,7 +127,16 @@ impl<'a> Visitor<'a> for Paths<'_> {
         self.found.push(self.path.clone());
     }
 
-    fn fixed(&mut self, _: &'a dyn AnyStatic) {}
+    fn fixed(&mut self, value: &'a dyn AnyStatic) {
+        let mut text = format!("{value:?}");
+        if let Some((end, _)) = text.char_indices().nth(LONGEST_STATIC) {
+            text.truncate(end);
+            text.push('…');
+        }
+        self.fixed.push(Fixed { path: self.path.clone(), value: text, place: self.found.len() });
+    }
+
+    fn variable(&mut self, _: &'a Variable) {}
 
     fn count(&mut self, _: usize) {}
 

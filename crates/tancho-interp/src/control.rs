@@ -1,23 +1,34 @@
 //! Calls, loops, branches. The symbols of a graph that is called are its own: the sizes of the operands bind them anew.
 
 use tancho_ir::ops::{ControlOp, CustomCall};
+use tancho_ir::{Bindings, Dim};
 use tancho_tensor::{Array, DType, Shape};
 
 use crate::value::{Failure, elements, integer, word};
-use crate::{CustomCalls, call};
+use crate::{Host, call};
 
 pub(crate) fn evaluate(
     op: &ControlOp,
     operands: &[Array],
     results: &[(DType, Shape)],
-    custom_calls: &CustomCalls<'_>,
+    bindings: &Bindings,
+    host: &Host<'_>,
 ) -> Result<Vec<Array>, Failure> {
     match op {
-        ControlOp::Call(callee) => call(callee, operands, custom_calls),
-        ControlOp::While { condition, body } => {
+        ControlOp::Call { callee, gradient: _ } => call(callee, operands, host),
+        ControlOp::While { condition, body, bound } => {
+            let evaluate = |bound: &Dim| bound.evaluate(&|symbol| bindings.value_of(symbol)).ok_or(Failure::TooLarge);
+            let bound = bound.as_ref().map(evaluate).transpose()?;
+            let mut turns = 0;
             let mut values = operands.to_vec();
-            while elements::<bool>(&call(condition, &values, custom_calls)?[0])[0] {
-                let next = call(body, &values, custom_calls)?;
+            while elements::<bool>(&call(condition, &values, host)?[0])[0] {
+                if let Some(bound) = bound
+                    && turns >= bound
+                {
+                    return Err(Failure::LoopBound { bound });
+                }
+                turns += 1;
+                let next = call(body, &values, host)?;
                 // What is behind the state stays.
                 values.splice(..next.len(), next);
             }
@@ -28,10 +39,10 @@ pub(crate) fn evaluate(
             let (index, arguments) = (&operands[0], &operands[1..]);
             let chosen = usize::try_from(integer(index.dtype(), word(index, 0))).unwrap_or(usize::MAX);
             let branch = branches.get(chosen).unwrap_or(&branches[branches.len() - 1]);
-            call(branch, arguments, custom_calls)
+            call(branch, arguments, host)
         }
-        ControlOp::OptimizationBarrier => Ok(operands.to_vec()),
-        ControlOp::CustomCall(op) => custom_call(op, operands, results, custom_calls),
+        ControlOp::OptimizationBarrier | ControlOp::StopGradient => Ok(operands.to_vec()),
+        ControlOp::CustomCall(op) => custom_call(op, operands, results, host),
     }
 }
 
@@ -39,10 +50,11 @@ fn custom_call(
     op: &CustomCall,
     operands: &[Array],
     results: &[(DType, Shape)],
-    custom_calls: &CustomCalls<'_>,
+    host: &Host<'_>,
 ) -> Result<Vec<Array>, Failure> {
     let fail = |message: String| Failure::CustomCall { target: op.target.to_string(), message };
-    let found = custom_calls(op, operands).ok_or_else(|| fail("no such function is known".into()))?.map_err(fail)?;
+    let found =
+        (host.custom_calls)(op, operands).ok_or_else(|| fail("no such function is known".into()))?.map_err(fail)?;
     if found.len() != results.len() {
         return Err(fail(format!("gives {} results, not {}", found.len(), results.len())));
     }

@@ -4,7 +4,7 @@ use tancho_ir::Bindings;
 use tancho_ir::ops::{FoldOp, WindowAxis};
 use tancho_tensor::{Array, DType, Shape};
 
-use crate::CustomCalls;
+use crate::Host;
 use crate::region::Region;
 use crate::value::{Cells, Failure, position, try_for_each_index, word};
 use crate::window::{Window, covered};
@@ -14,11 +14,11 @@ pub(crate) fn evaluate(
     operands: &[Array],
     results: &[(DType, Shape)],
     bindings: &Bindings,
-    custom_calls: &CustomCalls<'_>,
+    host: &Host<'_>,
 ) -> Result<Vec<Array>, Failure> {
     match op {
         FoldOp::Reduce { axes, body } => {
-            let mut fold = Fold::new(operands, results, Region::new(body, custom_calls))?;
+            let mut fold = Fold::new(operands, results, Region::new(body, host))?;
             let operand = operands[0].shape();
             let kept: Vec<usize> = (0..operand.rank()).filter(|axis| !axes.contains(axis)).collect();
             let mut from = 0;
@@ -33,7 +33,7 @@ pub(crate) fn evaluate(
         FoldOp::ReduceWindow { window, body } => {
             let windows = prepare(window, bindings)?;
             let sizes: Vec<usize> = windows.iter().map(|window| window.size).collect();
-            let mut fold = Fold::new(operands, results, Region::new(body, custom_calls))?;
+            let mut fold = Fold::new(operands, results, Region::new(body, host))?;
             let mut at = 0;
             try_for_each_index(&results[0].1, |places| {
                 try_for_each_index(&sizes, |offsets| {
@@ -46,11 +46,12 @@ pub(crate) fn evaluate(
         }
         FoldOp::SelectAndScatter { window, select, scatter } => {
             let windows = prepare(window, bindings)?;
-            let (mut select, mut scatter) = (Region::new(select, custom_calls), Region::new(scatter, custom_calls));
+            let (mut select, mut scatter) = (Region::new(select, host), Region::new(scatter, host));
             select_and_scatter(&windows, operands, &mut select, &mut scatter)
         }
         FoldOp::Scan { axis, reverse, body } => {
-            scan(*axis, *reverse, &operands[0], &operands[1], &mut Region::new(body, custom_calls))
+            let fold = Fold::new(operands, results, Region::new(body, host))?;
+            scan(*axis, *reverse, operands[0].shape(), fold)
         }
     }
 }
@@ -127,30 +128,23 @@ fn select_and_scatter(
     Ok(vec![result.finish()?])
 }
 
-fn scan(
-    axis: usize,
-    reverse: bool,
-    operand: &Array,
-    initial: &Array,
-    body: &mut Region<'_>,
-) -> Result<Vec<Array>, Failure> {
-    let shape = operand.shape();
-    let mut result = Cells::filled(operand.dtype(), shape, 0)?;
+fn scan(axis: usize, reverse: bool, shape: &Shape, mut fold: Fold<'_>) -> Result<Vec<Array>, Failure> {
+    if shape.contains(&0) {
+        return fold.finish();
+    }
     // The index of a lane has the place 0 along the axis.
     let lanes: Vec<usize> = (0..shape.rank()).map(|other| if other == axis { 1 } else { shape[other] }).collect();
-    if operand.is_empty() {
-        return Ok(vec![result.finish()?]);
-    }
     try_for_each_index(&lanes, |lane| {
-        let mut sum = word(initial, 0);
+        let mut sums = fold.initial.clone();
         for step in 0..shape[axis] {
             let mut index = lane.to_vec();
             index[axis] = if reverse { shape[axis] - 1 - step } else { step };
             let at = position(shape, &index);
-            sum = body.call(&[sum, word(operand, at)])?[0];
-            result.set(at, sum);
+            sums.extend(fold.inputs.iter().map(|input| word(input, at)));
+            sums = fold.body.call(&sums)?.to_vec();
+            fold.accumulators.iter_mut().zip(&sums).for_each(|(cells, &word)| cells.set(at, word));
         }
         Ok(())
     })?;
-    Ok(vec![result.finish()?])
+    fold.finish()
 }

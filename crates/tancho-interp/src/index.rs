@@ -6,7 +6,7 @@ use tancho_ir::Bindings;
 use tancho_ir::ops::{GatherOp, IndexOp, ScatterOp};
 use tancho_tensor::{Array, DType, Shape, with_element};
 
-use crate::CustomCalls;
+use crate::Host;
 use crate::region::Region;
 use crate::scalar::Scalar;
 use crate::value::{Cells, Failure, for_each_index, integer, position, try_for_each_index, word};
@@ -16,7 +16,7 @@ pub(crate) fn evaluate(
     operands: &[Array],
     results: &[(DType, Shape)],
     bindings: &Bindings,
-    custom_calls: &CustomCalls<'_>,
+    host: &Host<'_>,
 ) -> Result<Vec<Array>, Failure> {
     match op {
         IndexOp::Gather(op) => {
@@ -24,7 +24,7 @@ pub(crate) fn evaluate(
             let sizes: Vec<i64> = sizes.collect::<Option<_>>().ok_or(Failure::TooLarge)?;
             gather(op, &operands[0], &operands[1], &sizes, &results[0].1)
         }
-        IndexOp::Scatter(op) => scatter(op, operands, &mut Region::new(&op.body, custom_calls)),
+        IndexOp::Scatter(op) => scatter(op, operands, &mut Region::new(&op.body, host)),
         IndexOp::DynamicSlice { sizes: _ } => {
             let (operand, shape) = (&operands[0], &results[0].1);
             let start = clamped_start(&operands[1..], operand.shape(), shape);
@@ -47,9 +47,7 @@ pub(crate) fn evaluate(
             });
             Ok(vec![result.finish()?])
         }
-        IndexOp::Sort { axis, stable: _, comparator } => {
-            sort(*axis, operands, &mut Region::new(comparator, custom_calls))
-        }
+        IndexOp::Sort { axis, stable: _, comparator } => sort(*axis, operands, &mut Region::new(comparator, host)),
         IndexOp::TopK { k: _ } => top_k(&operands[0], results),
     }
 }

@@ -27,6 +27,7 @@ mod index;
 mod random;
 mod linalg;
 mod control;
+mod effect;
 
 use std::fmt;
 
@@ -62,6 +63,12 @@ pub enum InterpretError {
     /// A function of the host is not known, or does not give what the op says.
     #[error("custom_call: @{target}: {message}{}", Place(.span))]
     CustomCall { target: String, message: String, span: Span },
+    /// An assertion does not hold.
+    #[error("assertion failed: {message}{}", Place(.span))]
+    Assert { message: String, span: Span },
+    /// A loop runs more often than it promises.
+    #[error("while: runs more than {bound} times{}", Place(.span))]
+    LoopBound { bound: i64, span: Span },
     /// A graph that is called has no result.
     #[error("{error}, in the call of @{graph}{}", Place(.span))]
     Call { graph: String, error: Box<InterpretError>, span: Span },
@@ -85,7 +92,15 @@ impl fmt::Display for Place<'_> {
 /// op whose target is not known.
 pub type CustomCalls<'a> = dyn Fn(&CustomCall, &[Array]) -> Option<Result<Vec<Array>, String>> + 'a;
 
-/// Evaluates a graph for the given arguments; there are no functions of the host.
+/// What a program sees of the world: the functions of the host, and where it prints.
+pub struct Host<'a> {
+    pub custom_calls: &'a CustomCalls<'a>,
+    /// Is given each line that is printed, without its line break.
+    pub print: &'a (dyn Fn(&str) + 'a),
+}
+
+/// Evaluates a graph for the given arguments; there are no functions of the host, and what is printed goes to the standard
+/// output.
 ///
 /// # Errors
 /// The arguments do not fit the graph's parameters and constraints, a result does not fit in memory, or the graph is
@@ -103,6 +118,14 @@ pub fn interpret_with(
     arguments: &[Array],
     custom_calls: &CustomCalls<'_>,
 ) -> Result<Vec<Array>, InterpretError> {
+    interpret_hosted(graph, arguments, &Host { custom_calls, print: &|line| println!("{line}") })
+}
+
+/// As [`interpret_with`], with a place for what is printed.
+///
+/// # Errors
+/// As [`interpret_with`].
+pub fn interpret_hosted(graph: &Graph, arguments: &[Array], host: &Host<'_>) -> Result<Vec<Array>, InterpretError> {
     let types: Vec<(DType, &Shape)> = arguments.iter().map(|array| (array.dtype(), array.shape())).collect();
     let bindings = bind(graph, &types)?;
     let mut values: Vec<Vec<Array>> = vec![Vec::new(); graph.id_bound()];
@@ -115,7 +138,7 @@ pub fn interpret_with(
                     let computed = values[operand.node.index()].get(operand.result as usize);
                     computed.cloned().ok_or_else(|| InterpretError::Cycle { op: op.name(), span: node.span().clone() })
                 });
-                evaluate(node, op, &operands.collect::<Result<Vec<_>, _>>()?, &bindings, custom_calls)?
+                evaluate(node, op, &operands.collect::<Result<Vec<_>, _>>()?, &bindings, host)?
             }
         };
     }
@@ -129,8 +152,8 @@ pub fn interpret_with(
 }
 
 /// Evaluates a graph that an op holds.
-fn call(graph: &Graph, arguments: &[Array], custom_calls: &CustomCalls<'_>) -> Result<Vec<Array>, Failure> {
-    interpret_with(graph, arguments, custom_calls)
+fn call(graph: &Graph, arguments: &[Array], host: &Host<'_>) -> Result<Vec<Array>, Failure> {
+    interpret_hosted(graph, arguments, host)
         .map_err(|error| Failure::Call { graph: graph.name().to_owned(), error: Box::new(error) })
 }
 
@@ -139,7 +162,7 @@ fn evaluate(
     op: &Op,
     operands: &[Array],
     bindings: &Bindings,
-    custom_calls: &CustomCalls<'_>,
+    host: &Host<'_>,
 ) -> Result<Vec<Array>, InterpretError> {
     let inferred = infer_shapes(node, op, operands, bindings)?;
     let one = |result: Result<Array, Failure>| result.map(|array| vec![array]);
@@ -149,16 +172,19 @@ fn evaluate(
         Op::Reduce(op) => one(reduce::evaluate(op, &operands[0])),
         Op::Dot(op) => one(dot::evaluate(op, &operands[0], &operands[1])),
         Op::Conv(op) => one(conv::evaluate(op, &operands[0], &operands[1], &inferred[0].1, bindings)),
-        Op::Fold(op) => fold::evaluate(op, operands, &inferred, bindings, custom_calls),
-        Op::Index(op) => index::evaluate(op, operands, &inferred, bindings, custom_calls),
+        Op::Fold(op) => fold::evaluate(op, operands, &inferred, bindings, host),
+        Op::Index(op) => index::evaluate(op, operands, &inferred, bindings, host),
         Op::Random(op) => random::evaluate(op, &operands[0], &inferred),
         Op::Linalg(op) => one(linalg::evaluate(*op, operands)),
-        Op::Control(op) => control::evaluate(op, operands, &inferred, custom_calls),
+        Op::Control(op) => control::evaluate(op, operands, &inferred, bindings, host),
+        Op::Effect(op) => effect::evaluate(op, operands, host),
     };
     let span = || node.span().clone();
     let results = results.map_err(|failure| match failure {
         Failure::TooLarge => InterpretError::TooLarge { op: op.name(), span: span() },
         Failure::Alloc(error) => InterpretError::Alloc { op: op.name(), error, span: span() },
+        Failure::Assert { message } => InterpretError::Assert { message, span: span() },
+        Failure::LoopBound { bound } => InterpretError::LoopBound { bound, span: span() },
         Failure::Call { graph, error } => InterpretError::Call { graph, error, span: span() },
         Failure::CustomCall { target, message } => InterpretError::CustomCall { target, message, span: span() },
     })?;

@@ -11,12 +11,12 @@ use crate::elementwise::{clamp_element, holds};
 use crate::precision::reduce_precision;
 use crate::scalar::{ConvertTo, Scalar};
 use crate::value::{Failure, scalar, word};
-use crate::{CustomCalls, call};
+use crate::{Host, call};
 
 /// A graph whose parameters and results are scalars.
 pub(crate) struct Region<'a> {
     graph: &'a Graph,
-    custom_calls: &'a CustomCalls<'a>,
+    host: &'a Host<'a>,
     /// What the graph does, where it consists of elementwise ops and constants.
     program: Option<Program>,
     results: Vec<u64>,
@@ -41,8 +41,8 @@ type Function = Box<dyn Fn([u64; 3]) -> u64>;
 
 impl<'a> Region<'a> {
     /// Prepares a graph that [`infer`] has found to fit.
-    pub(crate) fn new(graph: &'a Graph, custom_calls: &'a CustomCalls<'a>) -> Self {
-        Region { graph, custom_calls, program: prepare(graph), results: Vec::new() }
+    pub(crate) fn new(graph: &'a Graph, host: &'a Host<'a>) -> Self {
+        Region { graph, host, program: prepare(graph), results: Vec::new() }
     }
 
     /// The results for some arguments.
@@ -52,7 +52,7 @@ impl<'a> Region<'a> {
             None => {
                 let types = self.graph.parameter_types().map(|of| of.dtype);
                 let arguments: Vec<Array> = types.zip(arguments).map(|(dtype, &word)| scalar(dtype, word)).collect();
-                let results = call(self.graph, &arguments, self.custom_calls)?;
+                let results = call(self.graph, &arguments, self.host)?;
                 self.results = results.iter().map(|result| word(result, 0)).collect();
             }
         }

@@ -14,6 +14,14 @@ pub(crate) enum Failure {
     /// The number of elements is beyond what memory can address, or a size cannot be computed.
     TooLarge,
     Alloc(AllocError),
+    /// An assertion does not hold.
+    Assert {
+        message: String,
+    },
+    /// A loop runs more often than it promises.
+    LoopBound {
+        bound: i64,
+    },
     /// A graph that the op holds has no result.
     Call {
         graph: String,

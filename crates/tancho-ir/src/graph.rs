@@ -189,6 +189,18 @@ impl Graph {
         }
     }
 
+    /// Takes a node out of the order of effects. Its operands and users stay before and behind it.
+    pub fn clear_order(&mut self, id: NodeId) {
+        let index = self.node(id).index;
+        let edges = [Direction::Incoming, Direction::Outgoing].map(|direction| {
+            let edges = self.mirror.edges_directed(index, direction);
+            edges.filter(|edge| *edge.weight() == Edge::Order).map(|edge| edge.id()).collect::<Vec<_>>()
+        });
+        for edge in edges.into_iter().flatten() {
+            self.mirror.remove_edge(edge);
+        }
+    }
+
     pub fn set_results(&mut self, results: Vec<Value>) {
         self.result_names.resize(results.len(), None);
         self.results = results;
@@ -276,14 +288,14 @@ impl Graph {
                 if op.is_effect() {
                     return true;
                 }
-                let regions = op.regions().into_iter().map(|(_, region)| &**region);
+                let regions = op.run_regions().into_iter().map(|(_, region)| &**region);
                 waiting.extend(regions.filter(|region| seen.insert(std::ptr::from_ref(*region))));
             }
         }
         false
     }
 
-    /// The number of nodes of the graph with every graph that it holds in its place, as often as it is held; calls that
+    /// The number of nodes of the graph with every graph that it runs in its place, as often as it is held; calls that
     /// double one another make that many from few. Saturates.
     pub fn expanded_size(&self) -> usize {
         fn size(graph: &Graph, known: &mut HashMap<*const Graph, usize>) -> usize {
@@ -292,7 +304,7 @@ impl Graph {
             }
             let mut total = graph.node_count();
             for op in graph.nodes.iter().flatten().filter_map(Node::op) {
-                for (_, region) in op.regions() {
+                for (_, region) in op.run_regions() {
                     total = total.saturating_add(size(region, known));
                 }
             }
@@ -388,6 +400,18 @@ impl Graph {
         before
     }
 
+    /// The nodes whose effects are ordered directly behind that of a node, sorted.
+    pub fn ordered_behind(&self, id: NodeId) -> Vec<NodeId> {
+        let mut behind: Vec<NodeId> = self
+            .mirror
+            .edges_directed(self.node(id).index, Direction::Outgoing)
+            .filter(|edge| *edge.weight() == Edge::Order)
+            .map(|edge| self.mirror[edge.target()])
+            .collect();
+        behind.sort_unstable();
+        behind
+    }
+
     /// Puts another operation of the same result types in a node's place; the span stays.
     pub fn replace_op(&mut self, id: NodeId, op: Op, operands: &[Value]) {
         self.disconnect_operands(id);
@@ -395,6 +419,31 @@ impl Graph {
         node.kind = NodeKind::Op(op);
         node.operands = SmallVec::from_slice(operands);
         self.connect_operands(id);
+    }
+
+    /// Puts another operation in a node's place whose result types begin with those of the node: what uses the node's results
+    /// goes on to use them, and more results stand behind.
+    ///
+    /// # Errors
+    /// The op does not take operands of these types.
+    ///
+    /// # Panics
+    /// The op has fewer results than the node.
+    pub fn extend_op(&mut self, id: NodeId, op: Op, operands: &[Value]) -> Result<(), OpError> {
+        let operand_types: SmallVec<[TensorType; 3]> =
+            operands.iter().map(|&value| self.type_of(value).clone()).collect();
+        let mut relations = Vec::new();
+        let types = infer(&op, &operand_types, &mut relations)?;
+        let known = self.node(id).types.len();
+        assert!(types.len() >= known, "the results that are there stay");
+        let span = self.node(id).span.clone();
+        for relation in relations {
+            self.add_constraint(relation, span.clone());
+        }
+        self.replace_op(id, op, operands);
+        // Those that are there are stated as they were.
+        self.node_mut(id).types.extend(types.into_iter().skip(known));
+        Ok(())
     }
 
     /// Puts another operand at a position.
@@ -447,7 +496,7 @@ impl Graph {
         }
     }
 
-    /// Removes an operation that nobody uses.
+    /// Removes an operation that nobody uses. What was ordered before it stays before what was ordered behind it.
     ///
     /// # Panics
     /// The node is a parameter, or is used.
@@ -457,7 +506,12 @@ impl Graph {
         let used =
             self.mirror.edges_directed(node.index, Direction::Outgoing).any(|edge| *edge.weight() != Edge::Order);
         assert!(!used && !self.results.iter().any(|result| result.node == id), "a removed node has no users");
-        self.mirror.remove_node(node.index);
+        let index = node.index;
+        let (before, behind) = (self.ordered_before(id), self.ordered_behind(id));
+        for &first in &before {
+            behind.iter().for_each(|&second| self.add_order(first, second));
+        }
+        self.mirror.remove_node(index);
         self.nodes[id.index()] = None;
     }
 
@@ -580,9 +634,15 @@ impl Graph {
         let same_values =
             |x: &[Value], y: &[Value]| x.len() == y.len() && x.iter().zip(y).all(|(x, y)| same_value(x, y));
         let relations = |graph: &Graph| graph.constraints.iter().map(|c| c.relation.clone()).collect::<Vec<_>>();
+        let same_order = |x: NodeId, y: NodeId| {
+            let mine: Vec<usize> = self.ordered_before(x).iter().map(|before| place[before]).collect();
+            let theirs: Vec<usize> = other.ordered_before(y).iter().map(|before| other_place[before]).collect();
+            mine.len() == theirs.len() && mine.iter().all(|before| theirs.contains(before))
+        };
         mine.iter().zip(&theirs).all(|(&x, &y)| {
+            let in_same_order = same_order(x, y);
             let (x, y) = (self.node(x), other.node(y));
-            x.kind == y.kind && x.types == y.types && same_values(&x.operands, &y.operands)
+            in_same_order && x.kind == y.kind && x.types == y.types && same_values(&x.operands, &y.operands)
         }) && same_values(&self.results, &other.results)
             && relations(self) == relations(other)
     }

@@ -58,7 +58,8 @@ fn label(graph: &Graph, id: NodeId) -> String {
                 | Op::Index(_)
                 | Op::Random(_)
                 | Op::Linalg(_)
-                | Op::Control(_) => {
+                | Op::Control(_)
+                | Op::Effect(_) => {
                     let _ = write_attributes(&mut attributes, op);
                 }
             }

@@ -25,7 +25,8 @@ use std::sync::Arc;
 
 use crate::equalities::Equalities;
 use crate::ops::{
-    ControlOp, ConvOp, DotOp, ElementwiseOp, FoldOp, IndexOp, LinalgOp, RandomOp, ReduceOp, ShapeOp, WindowAxis,
+    ControlOp, ConvOp, DotOp, EffectOp, ElementwiseOp, FoldOp, IndexOp, LinalgOp, RandomOp, ReduceOp, ShapeOp,
+    WindowAxis,
 };
 use crate::text::{Place, PrintOptions, print_lines};
 use crate::{Dim, Graph, Node, NodeId, NodeKind, Op, Span, Symbol, TensorType, Value, infer};
@@ -383,10 +384,13 @@ pub fn attribute_dims(op: &Op) -> Vec<&Dim> {
         Op::Linalg(LinalgOp::Cholesky { .. } | LinalgOp::TriangularSolve { .. }) => Vec::new(),
         Op::Control(op) => match op {
             ControlOp::CustomCall(call) => call.results.iter().flat_map(|of| &of.dims).collect(),
-            ControlOp::Call(_) | ControlOp::While { .. } | ControlOp::Case { .. } | ControlOp::OptimizationBarrier => {
-                Vec::new()
-            }
+            ControlOp::While { condition: _, body: _, bound } => bound.iter().collect(),
+            ControlOp::Call { .. }
+            | ControlOp::Case { .. }
+            | ControlOp::OptimizationBarrier
+            | ControlOp::StopGradient => Vec::new(),
         },
+        Op::Effect(EffectOp::Print { format: _ } | EffectOp::Assert { message: _ }) => Vec::new(),
     }
 }
 

@@ -57,7 +57,7 @@ fn fold(graph: &Graph, context: &Context, id: NodeId) -> Option<Vec<Array>> {
             same_elements(graph, id).map(|array| vec![array])
         }
         // Calls are inlined, and their parts fold.
-        Op::Control(_) => None,
+        Op::Control(_) | Op::Effect(_) => None,
         // Rarely constant, and costly to compute when they are.
         Op::Conv(_) | Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_) => None,
         Op::Elementwise(_) => evaluate(graph, context, id, graph.node(id).types()[0].rank() > 0),

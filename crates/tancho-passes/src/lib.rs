@@ -13,8 +13,6 @@ pub mod pipeline;
 pub mod rewrite;
 pub mod splat;
 mod pattern;
-pub mod substitute;
-
 pub mod inline_calls;
 pub mod optimize_regions;
 pub mod shrink_constants;

@@ -78,7 +78,8 @@ fn is_commutative(op: &Op) -> bool {
         | Op::Index(_)
         | Op::Random(_)
         | Op::Linalg(_)
-        | Op::Control(_) => false,
+        | Op::Control(_)
+        | Op::Effect(_) => false,
     }
 }
 
@@ -105,6 +106,7 @@ fn hash_op(op: &Op, hasher: &mut FxHasher) {
         Op::Conv(op) => op.hash(hasher),
         Op::Random(op) => op.hash(hasher),
         Op::Linalg(op) => op.hash(hasher),
+        Op::Effect(op) => op.hash(hasher),
         // What is left out here is compared when hashes are equal.
         Op::Fold(_) | Op::Index(_) | Op::Control(_) => {
             for (_, graph) in op.regions() {

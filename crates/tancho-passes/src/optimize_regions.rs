@@ -32,7 +32,7 @@ pub(crate) fn map_regions(graph: &mut Graph, mut replace: impl FnMut(&Arc<Graph>
     for id in ids {
         let node = graph.node(id);
         let Some(op) = node.op() else { continue };
-        if op.regions().is_empty() || matches!(op, Op::Control(tancho_ir::ops::ControlOp::Call(_))) {
+        if op.regions().is_empty() || matches!(op, Op::Control(tancho_ir::ops::ControlOp::Call { .. })) {
             continue;
         }
         let mut any = false;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use smallvec::SmallVec;
 use tancho_codegen::graphviz::to_dot;
 use tancho_codegen::host::HostError;
-use tancho_codegen::{Argument, Compiled, MAX_NODES, OneThread, PlanError, Results, RunError};
-use tancho_ir::{BindError, Bindings, Graph, bind};
+use tancho_codegen::{Argument, Compiled, Cost, MAX_NODES, OneThread, PlanError, Profile, Results, RunError};
+use tancho_ir::{BindError, Bindings, Graph, Span, bind};
 use tancho_passes::Context;
 use tancho_tensor::{AllocError, Array, DType, Shape};
 
@@ -71,6 +71,9 @@ pub enum CallError {
     /// A function of the host failed.
     #[error(transparent)]
     Host(Box<HostError>),
+    /// An assertion of the program does not hold.
+    #[error("assertion failed: {message}{}", if .span.is_none() { String::new() } else { format!(" ({})", .span) })]
+    Assert { message: String, span: Span },
 }
 
 impl From<RunError> for CallError {
@@ -78,6 +81,7 @@ impl From<RunError> for CallError {
         match error {
             RunError::Alloc(error) => CallError::Alloc(error),
             RunError::Host(error) => CallError::Host(error),
+            RunError::Assert { message, span } => CallError::Assert { message, span },
         }
     }
 }
@@ -145,6 +149,15 @@ impl Executable {
         Ok(plan)
     }
 
+    /// A plan that the executable does not keep, for a caller that does; threads make theirs at the same time.
+    ///
+    /// # Errors
+    /// As [`Executable::plan`].
+    pub fn new_plan(&self, arguments: &[(DType, &Shape)]) -> Result<Arc<Plan>, CallError> {
+        let bindings = bind(&self.graph, arguments)?;
+        Ok(Arc::new(Plan(self.compiled.plan(&bindings)?)))
+    }
+
     /// Runs the graph.
     ///
     /// # Errors
@@ -156,6 +169,24 @@ impl Executable {
             self.plan(&shapes)?
         };
         plan.run(arguments)
+    }
+
+    /// What a call with arguments of these dtypes and shapes costs.
+    ///
+    /// # Errors
+    /// As [`Executable::plan`].
+    pub fn cost(&self, arguments: &[(DType, &Shape)]) -> Result<Cost, CallError> {
+        Ok(self.plan(arguments)?.cost())
+    }
+
+    /// Runs the graph some times with a clock around each step. A call that is not profiled has no clock at all.
+    ///
+    /// # Errors
+    /// As [`Executable::call`].
+    pub fn profile(&self, arguments: &[&Array], repetitions: usize) -> Result<Profile, CallError> {
+        let shapes: SmallVec<[(DType, &Shape); 8]> =
+            arguments.iter().map(|array| (array.dtype(), array.shape())).collect();
+        self.plan(&shapes)?.profile(arguments, repetitions)
     }
 
     /// The program, and the plan that was used last (or the only one, where no size varies).
@@ -204,12 +235,29 @@ impl Plan {
     /// Runs the graph on arguments of the plan's shapes.
     ///
     /// # Errors
-    /// Memory is short.
+    /// Memory is short, or a function of the host or an assertion fails.
     ///
     /// # Panics
     /// The arguments have other dtypes or sizes than the plan was made for.
     pub fn run(&self, arguments: &mut [Argument<'_>]) -> Result<Results, CallError> {
         Ok(self.0.call(arguments, &PoolWorkers::new())?)
+    }
+
+    /// What a call costs on as many threads as one may use.
+    pub fn cost(&self) -> Cost {
+        self.0.cost(crate::threads())
+    }
+
+    /// Runs the graph so many times, at least once, with a clock around each step; effects happen each time, and once more
+    /// before, in a call that is not measured.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    ///
+    /// # Panics
+    /// As [`Plan::run`].
+    pub fn profile(&self, arguments: &[&Array], repetitions: usize) -> Result<Profile, CallError> {
+        Ok(self.0.profile(arguments, repetitions, &PoolWorkers::new())?)
     }
 
     /// The bytes of temporary memory that a call needs beside its arguments and results.

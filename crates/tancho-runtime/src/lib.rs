@@ -6,8 +6,13 @@ mod executable;
 mod threads;
 
 pub use executable::{CallError, CompileError, CompileOptions, Executable, Plan, Stage};
-pub use tancho_codegen::host::{HostError, HostFunction, register as register_host_function};
-pub use tancho_codegen::{Argument, Results};
+pub use tancho_codegen::host::{
+    HostError, HostFunction, PrintSink, register as register_host_function, set_print_sink,
+};
+pub use tancho_codegen::kernel::Form as KernelForm;
+pub use tancho_codegen::{
+    Argument, Cost, MemoryCost, NestedCost, NestedProfile, Profile, Results, StepCost, StepKind, StepProfile,
+};
 pub use threads::{set_threads, threads};
 
 /// The number of kernels that the process has compiled so far; a shape that is new to an executable adds none.

@@ -10,4 +10,5 @@ pub mod random;
 pub mod samples;
 pub mod filetest;
 pub mod pass_commands;
+pub mod gradcheck;
 pub mod ops_book;

@@ -22,7 +22,7 @@ struct Family {
     behind: &'static [&'static str],
 }
 
-const FAMILIES: [Family; 11] = [
+const FAMILIES: [Family; 12] = [
     Family { file: "elementwise", title: "Elementwise", before: &["ElementwiseOp"], behind: &[] },
     Family { file: "shape", title: "Constants and the movement of data", before: &["ShapeOp"], behind: &[] },
     Family { file: "reduce", title: "Reductions", before: &["ReduceOp"], behind: &["order"] },
@@ -34,6 +34,7 @@ const FAMILIES: [Family; 11] = [
     Family { file: "random", title: "Random bits", before: &[], behind: &[] },
     Family { file: "linalg", title: "Linear algebra", before: &["LinalgOp"], behind: &[] },
     Family { file: "control", title: "Control", before: &["ControlOp"], behind: &[] },
+    Family { file: "effect", title: "Effects", before: &["EffectOp"], behind: &[] },
 ];
 
 /// The text of `docs/ops.md`, from the folder that holds the ops' sources.
@@ -79,6 +80,7 @@ fn family_of(op: &Op) -> &'static str {
         Op::Random(_) => "random",
         Op::Linalg(_) => "linalg",
         Op::Control(_) => "control",
+        Op::Effect(_) => "effect",
     }
 }
 
@@ -114,6 +116,7 @@ fn documented_name(op: &Op) -> String {
         Op::Random(_) => "RandomOp".into(),
         Op::Linalg(op) => format!("LinalgOp::{}", variant(format!("{op:?}"))),
         Op::Control(op) => format!("ControlOp::{}", variant(format!("{op:?}"))),
+        Op::Effect(op) => format!("EffectOp::{}", variant(format!("{op:?}"))),
     }
 }
 
@@ -176,7 +179,7 @@ fn accepted_dtypes(op: &Op) -> Vec<DType> {
         Op::Random(_) => dtype != DType::Bool,
         Op::Linalg(_) => dtype.is_float(),
         // A call takes what its graph takes.
-        Op::Fold(_) | Op::Control(_) => false,
+        Op::Fold(_) | Op::Control(_) | Op::Effect(_) => false,
     };
     DType::ALL.into_iter().filter(|&dtype| accepts(dtype)).collect()
 }

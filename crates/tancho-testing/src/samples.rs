@@ -17,6 +17,7 @@ mod index;
 mod random;
 mod linalg;
 mod control;
+mod effect;
 
 use std::fmt;
 
@@ -119,6 +120,7 @@ pub fn samples() -> Vec<Sample> {
             Op::Random(op) => random::add_samples(&mut samples, op),
             Op::Linalg(op) => linalg::add_samples(&mut samples, op),
             Op::Control(op) => control::add_samples(&mut samples, op),
+            Op::Effect(op) => effect::add_samples(&mut samples, op),
         }
     }
     samples
@@ -139,6 +141,7 @@ pub fn symbolic_samples() -> Vec<Sample> {
             Op::Random(op) => random::add_symbolic(&mut samples, op),
             Op::Linalg(op) => linalg::add_symbolic(&mut samples, op),
             Op::Control(op) => control::add_symbolic(&mut samples, op),
+            Op::Effect(op) => effect::add_symbolic(&mut samples, op),
         }
     }
     samples
@@ -159,6 +162,7 @@ pub fn invalid_samples() -> Vec<Invalid> {
             Op::Random(op) => random::add_invalid(&mut samples, op),
             Op::Linalg(op) => linalg::add_invalid(&mut samples, op),
             Op::Control(op) => control::add_invalid(&mut samples, op),
+            Op::Effect(op) => effect::add_invalid(&mut samples, op),
         }
     }
     samples
@@ -177,6 +181,7 @@ pub fn prototypes() -> Vec<Op> {
     prototypes.extend(random::prototypes().into_iter().map(Op::Random));
     prototypes.extend(linalg::prototypes().into_iter().map(Op::Linalg));
     prototypes.extend(control::prototypes().into_iter().map(Op::Control));
+    prototypes.extend(effect::prototypes().into_iter().map(Op::Effect));
     prototypes
 }
 

@@ -104,3 +104,59 @@ fn attribute_functions_carry_errors() {
     let text = scaled(Layer { w: tensor(2), b: None }, 0).err().unwrap().to_string();
     assert!(text.starts_with(&format!("nothing to scale by ({}:", file!())), "{text}");
 }
+
+impl Layer {
+    /// What the layer makes of its input.
+    #[function]
+    fn apply(&self, x: Tensor) -> Tensor {
+        let product = x * &self.w;
+        self.b.as_ref().map_or(product.clone(), |b| product + b)
+    }
+
+    #[function]
+    fn parts(&self) -> Result<[Tensor; 2]> {
+        let b = self.b.as_ref().ok_or_else(|| Error::new("the layer has no bias"))?;
+        Ok([self.w.clone(), self.apply(b)])
+    }
+}
+
+impl<T: Tree + Clone> Model<T> {
+    #[function]
+    pub fn run(&self, x: Tensor, times: Static<usize>) -> Result<(T, Tensor)> {
+        let x = (0..*times).fold(x, |x, _| self.layers.iter().fold(x, |x, layer| layer.apply(x)));
+        Ok((self.head.0.clone(), x))
+    }
+}
+
+#[test]
+fn methods_are_traced_with_their_receiver() -> Result<()> {
+    let layer = Layer { w: tensor(2.0f32), b: Some(tensor(1.0f32)) };
+    assert_eq!(layer.apply(tensor(3.0f32)).item::<f32>()?, 7.0);
+    // Another layer is another argument, not another trace; nothing is left of the first one.
+    let other = Layer { w: tensor(5.0f32), b: None };
+    assert_eq!(other.apply(&tensor(3.0f32)).item::<f32>()?, 15.0);
+    let [w, b] = layer.parts()?;
+    assert_eq!((w.item::<f32>()?, b.item::<f32>()?), (2.0, 3.0));
+    let text = other.parts().err().unwrap().to_string();
+    assert!(text.starts_with(&format!("the layer has no bias ({}:", file!())), "{text}");
+    Ok(())
+}
+
+#[test]
+fn the_types_of_a_generic_impl_have_caches_of_their_own() -> Result<()> {
+    let (_, x) = model().run(tensor(1.0f32), 2)?;
+    assert_eq!(x.item::<f32>()?, ((((1.0 * 2.0 + 1.0) * 3.0 + 1.0) * 2.0) + 1.0) * 3.0 + 1.0);
+    let Model { layers, head: (_, last), depth } = model();
+    let pairs = Model { layers, head: ((tensor(1), tensor(2)), last), depth };
+    let ((one, two), x) = pairs.run(tensor(1.0f32), 0)?;
+    assert_eq!((one.item::<i32>()?, two.item::<i32>()?, x.item::<f32>()?), (1, 2, 1.0));
+    Ok(())
+}
+
+#[test]
+fn errors_of_methods_name_their_line() {
+    let layer = Layer { w: tensor([1.0f32, 2.0]), b: None };
+    let text = layer.apply(tensor([1.0f32, 2.0, 3.0])).check().unwrap_err().to_string();
+    let place = format!("({}:", file!());
+    assert!(text.starts_with("multiply: shapes do not broadcast: f32[3] and f32[2] (") && text.contains(&place), "{text}");
+}

@@ -77,8 +77,10 @@ pub fn write_stablehlo_book() -> String {
     for entry in others {
         let _ = writeln!(out, "| `{}` | {} |", entry.name, cell(entry.how));
     }
-    let _ =
-        write!(out, "\n## What is written\nEvery op of Tancho has a counterpart.\n\n| Op | Becomes |\n| --- | --- |\n");
+    let _ = write!(
+        out,
+        "\n## What is written\nEvery op of Tancho but the effects has a counterpart.\n\n| Op | Becomes |\n| --- | --- |\n"
+    );
     for op in prototypes() {
         let _ = writeln!(out, "| [`{}`](ops.md) | {} |", op.name(), cell(&counterpart(&op)));
     }

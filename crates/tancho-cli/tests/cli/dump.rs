@@ -37,6 +37,8 @@ fn large_constants_can_be_elided() {
 fn the_graph_after_a_pass() {
     check("--stage optimized --after inline_calls", &["multiply"], &[]);
     check("--stage optimized --after fold_constants:1", &["maximum"], &["multiply %3"]);
+    // The stage goes without saying; lines are kept.
+    check("--after fold_constants", &["maximum", "loc(\"dense.ir\":2:3)"], &["multiply %3"]);
 }
 
 #[test]
@@ -44,6 +46,10 @@ fn kernels_and_code() {
     check("--stage kernels", &["program @dense {", "product f32", "epilogue", "kernel row"], &[]);
     check("--stage clif", &["function u0:0", "block0("], &[]);
     check("--stage asm", &["ret"], &["function u0:0"]);
+    // Each launch says where it comes from.
+    for stage in ["kernels", "clif", "asm"] {
+        check(&format!("--stage {stage}"), &["; dense.ir:9:3\n", "; dense.ir:10:3\n"], &[]);
+    }
 }
 
 #[test]
@@ -62,7 +68,7 @@ fn what_does_not_go_together() {
     let workspace = Workspace::new();
     let error = workspace.fails("dump dense.ir --stage kernels --after simplify");
     assert_eq!(error, "--after is for --stage optimized, not for --stage kernels");
-    let error = workspace.fails("dump dense.ir --stage optimized --after simplfy");
+    let error = workspace.fails("dump dense.ir --after simplfy");
     assert!(error.starts_with("there is no pass \"simplfy\"; the passes are inline_calls, "), "{error}");
     let error = workspace.fails("dump dense.ir --stage optimized --after simplify:99");
     assert!(error.starts_with("the pass simplify has no run 99 on this program; its last run is simplify:"), "{error}");

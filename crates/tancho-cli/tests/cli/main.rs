@@ -10,9 +10,11 @@ use tempfile::TempDir;
 mod bench;
 mod check;
 mod conformance;
+mod cost;
 mod digits;
 mod dump;
 mod errors;
+mod profile;
 mod run;
 mod stablehlo;
 

@@ -11,7 +11,7 @@ use crate::compiled::{CompileError, Compiled};
 use crate::fuse::Lowering;
 use crate::procedure::region::{decode, encode, is_scalar_code, while_loop};
 use crate::procedure::{ProcedureBuilder, Variable};
-use crate::program::{BufferId, CaseLaunch, HostLaunch, Launch, TypedBuffer, WhileLaunch};
+use crate::program::{BufferId, CaseLaunch, HostAction, HostLaunch, Launch, TypedBuffer, WhileLaunch};
 
 pub(super) fn lower(
     lowering: &mut Lowering<'_>,
@@ -20,19 +20,16 @@ pub(super) fn lower(
     results: &[BufferId],
 ) -> Result<Vec<Launch>, CompileError> {
     let node = lowering.graph.node(id);
-    let operands: Vec<TypedBuffer> = node
-        .operands()
-        .iter()
-        .map(|&operand| TypedBuffer { buffer: lowering.request(operand), of: lowering.graph.type_of(operand).clone() })
-        .collect();
+    let operands = request_operands(lowering, id);
     let compile = |graph: &Arc<Graph>| Compiled::new(graph, lowering.fuse).map(Arc::new);
     let launch = match op {
-        ControlOp::While { condition, body } if is_scalar_code(condition) && is_scalar_code(body) => {
+        ControlOp::While { condition, body, bound: _ } if is_scalar_code(condition) && is_scalar_code(body) => {
             lower_scalar_loop(lowering, id, condition, body, &operands, results)?
         }
-        ControlOp::While { condition, body } => {
+        ControlOp::While { condition, body, bound } => {
             let (condition, body) = (compile(condition)?, compile(body)?);
-            Launch::While(Box::new(WhileLaunch { condition, body, operands, results: results.to_vec() }))
+            let (results, bound) = (results.to_vec(), bound.clone());
+            Launch::While(Box::new(WhileLaunch { condition, body, operands, results, bound }))
         }
         ControlOp::Case { branches } => {
             let branches = branches.iter().map(compile).collect::<Result<_, _>>()?;
@@ -40,12 +37,21 @@ pub(super) fn lower(
             Launch::Case(Box::new(CaseLaunch { index, branches, operands, results: results.to_vec() }))
         }
         ControlOp::CustomCall(call) => {
-            let (call, span) = (call.clone(), node.span().clone());
-            Launch::Host(Box::new(HostLaunch { call, span, operands, results: results.to_vec() }))
+            let (action, span) = (HostAction::Call(call.clone()), node.span().clone());
+            Launch::Host(Box::new(HostLaunch { action, span, operands, results: results.to_vec() }))
         }
-        ControlOp::Call(_) | ControlOp::OptimizationBarrier => return Err(lowering.unsupported(id)),
+        ControlOp::Call { .. } | ControlOp::OptimizationBarrier | ControlOp::StopGradient => {
+            return Err(lowering.unsupported(id));
+        }
     };
     Ok(vec![launch])
+}
+
+/// The operands of a node as they lie in memory.
+pub(super) fn request_operands(lowering: &mut Lowering<'_>, id: NodeId) -> Vec<TypedBuffer> {
+    let graph = lowering.graph;
+    let operand = |&value| TypedBuffer { buffer: lowering.request(value), of: graph.type_of(value).clone() };
+    graph.node(id).operands().iter().map(operand).collect()
 }
 
 fn lower_scalar_loop(

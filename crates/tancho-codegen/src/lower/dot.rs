@@ -1,7 +1,7 @@
 //! Matrix products: operands as strided matrices, and blocks of the result as tiles of an epilogue.
 
 use tancho_ir::ops::DotOp;
-use tancho_ir::{Dim, Dims, Graph, Op, TensorType, Value};
+use tancho_ir::{Dim, Dims, Graph, NodeId, Op, TensorType, Value};
 
 use super::shape::operand_map;
 use super::{KernelBuilder, Stop};
@@ -74,12 +74,15 @@ fn matrix_view(
 ) -> MatrixView {
     let dims = lowering.graph.type_of(value).dims.clone();
     let map: Map = (0..dims.len()).map(Affine::dimension).collect();
-    let (source, source_map) = view(lowering, value, map.clone());
+    let (source, source_map, viewed) = view(lowering, value, map.clone());
     let position = flatten(&source_map, &lowering.graph.type_of(source).dims);
     let strides = strides_of(&position, &dims);
     let merged = merged_stride(&strides, &dims, rows).zip(merged_stride(&strides, &dims, columns));
     let (source, position, strides, (row_stride, column_stride)) = match merged {
-        Some(merged) => (source, position, strides, merged),
+        Some(merged) => {
+            lowering.viewed.extend(viewed);
+            (source, position, strides, merged)
+        }
         None => {
             let position = flatten(&map, &dims);
             let strides = strides_of(&position, &dims);
@@ -92,17 +95,19 @@ fn matrix_view(
     MatrixView { operand: Operand { buffer, offset: position.offset }, batch_strides, row_stride, column_stride }
 }
 
-/// The value behind the ops that only move data, and the index there.
-fn view(lowering: &Lowering<'_>, mut value: Value, mut map: Map) -> (Value, Map) {
+/// The value behind the ops that only move data, the index there, and those ops.
+fn view(lowering: &Lowering<'_>, mut value: Value, mut map: Map) -> (Value, Map, Vec<NodeId>) {
     let graph = lowering.graph;
+    let mut viewed = Vec::new();
     while let Some(Op::Shape(op)) = graph.op_of(value)
         && !lowering.is_materialized(value)
         && let Some(&operand) = graph.node(value.node).operands().first()
         && let Some(behind) = operand_map(op, &graph.type_of(operand).dims, &map)
     {
+        viewed.push(value.node);
         (value, map) = (operand, behind);
     }
-    (value, map)
+    (value, map, viewed)
 }
 
 fn strides_of(position: &Affine, dims: &[Dim]) -> Vec<Dim> {

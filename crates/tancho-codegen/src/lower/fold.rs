@@ -35,7 +35,7 @@ pub(super) fn lower(
         FoldOp::SelectAndScatter { window, select, scatter } => {
             scatter::lower(lowering, id, window, select, scatter, results[0])
         }
-        FoldOp::Scan { axis, reverse, body } => scan::lower(lowering, id, *axis, *reverse, body, results[0]),
+        FoldOp::Scan { axis, reverse, body } => scan::lower(lowering, id, *axis, *reverse, body, results),
     };
     Ok(vec![launch])
 }

@@ -18,6 +18,7 @@ mod index;
 mod random;
 mod linalg;
 mod control;
+mod effect;
 
 use std::collections::HashMap;
 
@@ -39,7 +40,7 @@ pub(crate) use shape::element_bits;
 pub(crate) fn has_own_launches(op: &Op) -> bool {
     match op {
         Op::Elementwise(_) | Op::Shape(_) | Op::Reduce(_) | Op::Dot(_) | Op::Conv(_) => false,
-        Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_) | Op::Control(_) => true,
+        Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_) | Op::Control(_) | Op::Effect(_) => true,
     }
 }
 
@@ -59,6 +60,7 @@ pub(crate) fn lower_launches(
         Op::Random(op) => random::lower(lowering, id, op, results),
         Op::Linalg(op) => linalg::lower(lowering, id, op, results),
         Op::Control(op) => control::lower(lowering, id, op, results),
+        Op::Effect(op) => effect::lower(lowering, id, op, results),
         Op::Elementwise(_) | Op::Shape(_) | Op::Reduce(_) | Op::Dot(_) | Op::Conv(_) => Err(lowering.unsupported(id)),
     }
 }
@@ -88,6 +90,8 @@ pub(crate) struct KernelBuilder<'g> {
     column: Option<(usize, Vec<usize>)>,
     /// The matrix product whose blocks the kernel reads.
     pub tile: Option<Value>,
+    /// The nodes that the kernel computes, the root first.
+    pub computed: Vec<NodeId>,
 }
 
 impl<'g> KernelBuilder<'g> {
@@ -102,6 +106,7 @@ impl<'g> KernelBuilder<'g> {
             row: None,
             column: None,
             tile: None,
+            computed: Vec::new(),
         }
     }
 
@@ -133,13 +138,14 @@ impl<'g> KernelBuilder<'g> {
     /// Computes the element of a value by the op that makes it.
     pub fn compute(&mut self, value: Value, map: &Map) -> Result<Scalar, Stop> {
         let node = self.graph.node(value.node);
+        self.computed.push(value.node);
         match node.op() {
             None => Ok(self.load(value, map)),
             Some(Op::Elementwise(op)) => elementwise::lower(self, op, node.operands(), map),
             Some(Op::Shape(op)) => shape::lower(self, op, value, node.operands(), map),
             Some(Op::Reduce(op)) => reduce::lower(self, op, value, node.operands()[0], map),
             Some(Op::Dot(_) | Op::Conv(_)) => dot::lower_tile(self, value, map),
-            Some(Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_) | Op::Control(_)) => {
+            Some(Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_) | Op::Control(_) | Op::Effect(_)) => {
                 Err(Stop::Unsupported(value.node))
             }
         }

@@ -48,13 +48,22 @@ pub fn is_scalar_code(graph: &Graph) -> bool {
                 Some(Op::Shape(op)) => is_scalar_shape(op),
                 Some(Op::Reduce(op)) => op.axes.is_empty(),
                 Some(Op::Control(op)) => match op {
-                    ControlOp::Call(_) | ControlOp::While { .. } | ControlOp::Case { .. } => {
+                    ControlOp::Call { callee, gradient: _ } => is_scalar_code(callee),
+                    ControlOp::While { .. } | ControlOp::Case { .. } => {
                         op.regions().iter().all(|(_, region)| is_scalar_code(region))
                     }
-                    ControlOp::OptimizationBarrier => true,
+                    ControlOp::OptimizationBarrier | ControlOp::StopGradient => true,
                     ControlOp::CustomCall(_) => false,
                 },
-                Some(Op::Dot(_) | Op::Conv(_) | Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_)) => false,
+                Some(
+                    Op::Dot(_)
+                    | Op::Conv(_)
+                    | Op::Fold(_)
+                    | Op::Index(_)
+                    | Op::Random(_)
+                    | Op::Linalg(_)
+                    | Op::Effect(_),
+                ) => false,
             }
     })
 }
@@ -101,10 +110,12 @@ pub fn inline(
                     vec![shape_result(builder, graph, shape, node.operands(), &operands, node.types()[0].dtype)]
                 }
                 Op::Reduce(reduce) if reduce.axes.is_empty() => operands,
-                Op::Control(ControlOp::Call(callee)) => inline(builder, callee, &operands)?,
-                Op::Control(ControlOp::While { condition, body }) => while_loop(builder, condition, body, &operands)?,
+                Op::Control(ControlOp::Call { callee, gradient: _ }) => inline(builder, callee, &operands)?,
+                Op::Control(ControlOp::While { condition, body, bound: _ }) => {
+                    while_loop(builder, condition, body, &operands)?
+                }
                 Op::Control(ControlOp::Case { branches }) => case(builder, branches, &operands)?,
-                Op::Control(ControlOp::OptimizationBarrier) => operands,
+                Op::Control(ControlOp::OptimizationBarrier | ControlOp::StopGradient) => operands,
                 Op::Shape(_)
                 | Op::Reduce(_)
                 | Op::Dot(_)
@@ -113,6 +124,7 @@ pub fn inline(
                 | Op::Index(_)
                 | Op::Random(_)
                 | Op::Linalg(_)
+                | Op::Effect(_)
                 | Op::Control(ControlOp::CustomCall(_)) => return Err(unsupported(op)),
             },
         };

@@ -14,7 +14,7 @@ use tancho_tensor::DType;
 use crate::builder::Builder;
 use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::tensor::Tensor;
-use crate::trace::Session;
+use crate::trace::{Kind, Session};
 
 /// `op(accumulator, element)`.
 pub(super) fn binary_body(dtype: DType, op: BinaryOp) -> Result<Arc<Graph>, Fault> {
@@ -80,11 +80,10 @@ pub(super) fn trace_body(
     body: impl FnOnce(Tensor, Tensor) -> Tensor,
 ) -> Result<Arc<Graph>> {
     let fault = |message| Error::at(ErrorKind::Op { op, message }, location);
-    // No cache has a slot at this address: bodies are traced whenever the operation is called.
-    let session = Session::open("body", 0, location)?;
+    let session = Session::open("body", Kind::Body, location)?;
     let [x, y] = ["x", "y"].map(|name| session.add_parameter(name, TensorType::scalar(dtype), location));
     let result = body(x, y);
-    let graph = session.finish(&[&result], &[None], location)?;
+    let graph = session.finish(&[&result], &[None], location)?.graph;
     let varies = |op: &Op| matches!(op, Op::Shape(ShapeOp::DimensionSize { .. }));
     if graph.node_ids().any(|id| graph.node(id).op().is_some_and(varies)) {
         return Err(fault("a size that varies cannot be used within the function".into()));

@@ -140,7 +140,7 @@ impl Tensor {
 
 /// An operand of integers: a scalar keeps its own dtype, whatever the tensor is that it indexes.
 #[track_caller]
-pub(super) fn resolve_indices<'a>(op: &'static str, indices: impl AsTensor + 'a) -> Operand<'a> {
+pub(crate) fn resolve_indices<'a>(op: &'static str, indices: impl AsTensor + 'a) -> Operand<'a> {
     let mut indices = [indices.into_operand()];
     resolve(op, &mut indices);
     let [indices] = indices;

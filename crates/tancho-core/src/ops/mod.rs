@@ -24,11 +24,13 @@ pub use conv::{ConvLayout, ConvOptions};
 pub use create::{arange, eye, full, iota, linspace, ones, zeros};
 pub use dot::{DotAxes, matmul, tensordot};
 pub use elementwise::{maximum, minimum, select};
+pub(crate) use index::resolve_indices;
 pub use linalg::TriangularOptions;
 pub use nn::{
     elu, gelu, gelu_tanh, layer_norm, leaky_relu, log_softmax, one_hot, relu, sigmoid, silu, softmax, softplus, tanh,
 };
 pub use random::rng_bit_generator;
+pub(crate) use scatter::{ScatterKind, scatter_build};
 pub use scatter::{
     segment_max, segment_min, segment_prod, segment_sum, tensor_scatter_nd_add, tensor_scatter_nd_max,
     tensor_scatter_nd_min, tensor_scatter_nd_sub, tensor_scatter_nd_update,

@@ -16,6 +16,7 @@ use super::elementwise::binary;
 use crate::apply::{Attributes, apply};
 use crate::operand::{AsTensor, Operand};
 use crate::tensor::{Repr, Tensor, nothing};
+use crate::variable::Variable;
 
 macro_rules! operators {
     ($($Trait:ident $method:ident $name:literal $Op:ident;)*) => {$(
@@ -29,6 +30,15 @@ macro_rules! operators {
         }
 
         impl<R: AsTensor> $Trait<R> for &Tensor {
+            type Output = Tensor;
+
+            #[track_caller]
+            fn $method(self, right: R) -> Tensor {
+                binary($name, BinaryOp::$Op, Operand::Lend(self), right.into_operand())
+            }
+        }
+
+        impl<R: AsTensor> $Trait<R> for &Variable {
             type Output = Tensor;
 
             #[track_caller]
@@ -55,6 +65,15 @@ macro_rules! operators {
 
             #[track_caller]
             fn $method(self, right: &Tensor) -> Tensor {
+                binary($name, BinaryOp::$Op, self.into_operand(), Operand::Lend(right))
+            }
+        }
+
+        impl $Trait<&Variable> for $Scalar {
+            type Output = Tensor;
+
+            #[track_caller]
+            fn $method(self, right: &Variable) -> Tensor {
                 binary($name, BinaryOp::$Op, self.into_operand(), Operand::Lend(right))
             }
         }
@@ -160,6 +179,16 @@ macro_rules! unary {
                 apply($name, Attributes::none(), [Operand::Lend(self)], &|builder, values| {
                     builder.unary(UnaryOp::$Op, values[0])
                 })
+            }
+        }
+
+        impl $Trait for &Variable {
+            type Output = Tensor;
+
+            #[track_caller]
+            fn $method(self) -> Tensor {
+                let tensor: &Tensor = self;
+                $Trait::$method(tensor)
             }
         }
     )*};

@@ -19,7 +19,7 @@ use crate::shape::Dim;
 use crate::tensor::Tensor;
 
 macro_rules! scatters {
-    ($($(#[$doc:meta])* $function:ident $name:literal $body:expr;)*) => {$(
+    ($($(#[$doc:meta])* $function:ident $name:literal $kind:ident;)*) => {$(
         $(#[$doc])*
         ///
         /// The index vectors lie along the last axis of the indices, as in TensorFlow's function of this name.
@@ -36,21 +36,21 @@ macro_rules! scatters {
         /// broadcast to their shape, or have another dtype; the indices are not integers.
         #[track_caller]
         pub fn $function(tensor: impl AsTensor, indices: impl AsTensor, updates: impl AsTensor) -> Tensor {
-            scatter_nd($name, tensor, indices, updates, $body)
+            scatter_nd($name, tensor, indices, updates, ScatterKind::$kind)
         }
     )*};
 }
 scatters! {
     /// The tensor with updates added at index vectors. Integers (which wrap) and floats.
-    tensor_scatter_nd_add "tensor_scatter_nd_add" |dtype| { require_numbers(dtype)?; binary_body(dtype, BinaryOp::Add) };
+    tensor_scatter_nd_add "tensor_scatter_nd_add" Add;
     /// The tensor with updates subtracted at index vectors. Integers (which wrap) and floats.
-    tensor_scatter_nd_sub "tensor_scatter_nd_sub" |dtype| binary_body(dtype, BinaryOp::Subtract);
+    tensor_scatter_nd_sub "tensor_scatter_nd_sub" Sub;
     /// The tensor with the larger one of element and update at index vectors; NaN if either is NaN.
-    tensor_scatter_nd_max "tensor_scatter_nd_max" |dtype| binary_body(dtype, BinaryOp::Maximum);
+    tensor_scatter_nd_max "tensor_scatter_nd_max" Max;
     /// The tensor with the smaller one of element and update at index vectors; NaN if either is NaN.
-    tensor_scatter_nd_min "tensor_scatter_nd_min" |dtype| binary_body(dtype, BinaryOp::Minimum);
+    tensor_scatter_nd_min "tensor_scatter_nd_min" Min;
     /// The tensor with updates in the place of the elements at index vectors; the last one stays where there are several.
-    tensor_scatter_nd_update "tensor_scatter_nd_update" replacing_body;
+    tensor_scatter_nd_update "tensor_scatter_nd_update" Update;
 }
 
 macro_rules! segments {
@@ -92,29 +92,62 @@ fn scatter_nd(
     tensor: impl AsTensor,
     indices: impl AsTensor,
     updates: impl AsTensor,
-    body: impl Fn(DType) -> Result<Arc<Graph>, Fault>,
+    kind: ScatterKind,
 ) -> Tensor {
     let mut ends = [tensor.into_operand(), updates.into_operand()];
     resolve(op, &mut ends);
     let [tensor, updates] = ends;
     let inputs = [tensor, resolve_indices(op, indices), updates];
     apply(op, Attributes::none(), inputs, &|builder, values| {
-        let [x, indices, updates] = [values[0], values[1], values[2]];
-        require_integers(builder, indices)?;
-        let (dims, vector_axis) = (builder.dims(x), index_vector_axis(builder, indices)?);
-        let length = index_vector_length(builder, x, indices)?;
-        let places = builder.dims(indices);
-        let expected: Dims = places[..vector_axis].iter().chain(&dims[length..]).cloned().collect();
-        let updates = builder.broadcast_to(updates, &expected)?;
-        let scatter = ScatterOp {
-            update_window_dims: (vector_axis..expected.len()).collect(),
-            inserted_window_dims: (0..length).collect(),
-            scatter_dims_to_operand_dims: (0..length).collect(),
-            index_vector_dim: vector_axis,
-            ..plain_scatter(body(builder.dtype(x))?)
-        };
-        builder.add(Op::Index(IndexOp::Scatter(scatter)), &[x, indices, updates])
+        scatter_build(builder, [values[0], values[1], values[2]], kind)
     })
+}
+
+/// What becomes of an element and an update.
+#[derive(Clone, Copy)]
+pub(crate) enum ScatterKind {
+    Update,
+    Add,
+    Sub,
+    Max,
+    Min,
+}
+
+impl ScatterKind {
+    fn body(self, dtype: DType) -> Result<Arc<Graph>, Fault> {
+        match self {
+            ScatterKind::Update => replacing_body(dtype),
+            ScatterKind::Add => {
+                require_numbers(dtype)?;
+                binary_body(dtype, BinaryOp::Add)
+            }
+            ScatterKind::Sub => binary_body(dtype, BinaryOp::Subtract),
+            ScatterKind::Max => binary_body(dtype, BinaryOp::Maximum),
+            ScatterKind::Min => binary_body(dtype, BinaryOp::Minimum),
+        }
+    }
+}
+
+/// Puts updates at index vectors, which lie along the last axis of the indices.
+pub(crate) fn scatter_build(
+    builder: &mut Builder<'_>,
+    [x, indices, updates]: [Value; 3],
+    kind: ScatterKind,
+) -> Result<Value, Fault> {
+    require_integers(builder, indices)?;
+    let (dims, vector_axis) = (builder.dims(x), index_vector_axis(builder, indices)?);
+    let length = index_vector_length(builder, x, indices)?;
+    let places = builder.dims(indices);
+    let expected: Dims = places[..vector_axis].iter().chain(&dims[length..]).cloned().collect();
+    let updates = builder.broadcast_to(updates, &expected)?;
+    let scatter = ScatterOp {
+        update_window_dims: (vector_axis..expected.len()).collect(),
+        inserted_window_dims: (0..length).collect(),
+        scatter_dims_to_operand_dims: (0..length).collect(),
+        index_vector_dim: vector_axis,
+        ..plain_scatter(kind.body(builder.dtype(x))?)
+    };
+    builder.add(Op::Index(IndexOp::Scatter(scatter)), &[x, indices, updates])
 }
 
 #[track_caller]

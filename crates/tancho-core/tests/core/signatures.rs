@@ -88,6 +88,9 @@ fn a_concrete_function_has_its_graph() -> Result<()> {
     assert_eq!(concrete.signature().to_string(), signature);
     let (product, _) = concrete.call((tensor([[3.0f32, 4.0]]), tensor([[1.0f32], [2.0]])))?;
     assert_eq!(product.to_vec::<f32>()?, [11.0]);
+    // A call that has no trace of its own uses it.
+    assert_eq!(f.call((tensor([[3.0f32, 4.0]]), tensor([[1.0f32], [2.0]])))?.0.to_vec::<f32>()?, [11.0]);
+    assert_eq!(f.tracing_count(), 1);
     let wrong = concrete.call((tensor([[3.0f32, 4.0]]), tensor([1.0f32])));
     let expected = "f: the arguments do not fit the signature: arg1 is f32[1], not f32[2, 1]";
     check_error(wrong, file!(), expected);

@@ -114,7 +114,7 @@ fn constants_of_callees_stay_in_the_text() {
     let table = callee.add_constant(counted([100], 0.0), Span::NONE);
     callee.set_results(vec![table]);
     let mut graph = Graph::new("main");
-    let call = graph.add(Op::Control(ControlOp::Call(Arc::new(callee))), &[], Span::NONE).unwrap();
+    let call = graph.add(Op::Control(ControlOp::call(Arc::new(callee))), &[], Span::NONE).unwrap();
     let other = graph.add_constant(counted([100], 0.0), Span::NONE);
     let called = Value { node: call, result: 0 };
     let sum = graph.add_value(binary(BinaryOp::Add), &[called, other], Span::NONE).unwrap();

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tancho_interp::{InterpretError, interpret};
+use tancho_interp::{Host, InterpretError, interpret, interpret_hosted};
 use tancho_ir::ops::{BinaryOp, ControlOp, ElementwiseOp, ReduceKind, ReduceOp, ShapeOp};
-use tancho_ir::{BindError, Dim, Graph, Op, Relation, Span, TensorType, Value};
+use tancho_ir::{BindError, Dim, Graph, Op, Relation, Span, TensorType, Value, parse};
 use tancho_tensor::{Array, DType};
 
 use super::{array, run, vector};
@@ -59,7 +59,7 @@ fn calls_bind_the_symbols_of_the_callee() {
     let both = graph.add_value(Op::Shape(ShapeOp::Concatenate { axis: 0 }), &[x, y], Span::NONE).unwrap();
     let mut results = Vec::new();
     for operand in [y, both] {
-        let call = graph.add(Op::Control(ControlOp::Call(callee.clone())), &[operand], Span::NONE).unwrap();
+        let call = graph.add(Op::Control(ControlOp::call(callee.clone())), &[operand], Span::NONE).unwrap();
         results.extend([Value { node: call, result: 0 }, Value { node: call, result: 1 }]);
     }
     // A result may be a parameter, and may be given twice.
@@ -169,7 +169,7 @@ fn errors_in_a_call_name_the_call() {
     callee.set_results(vec![grown]);
     let mut graph = Graph::new("main");
     let x = graph.add_parameter(None, TensorType::new(DType::U8, [1usize]), Span::NONE);
-    let call = Op::Control(ControlOp::Call(Arc::new(callee)));
+    let call = Op::Control(ControlOp::call(Arc::new(callee)));
     let call = graph.add_value(call, &[x], Span::at("main.rs", 2, 2)).unwrap();
     graph.set_results(vec![call]);
     let expected =
@@ -191,4 +191,47 @@ fn relations_that_no_constraint_records_are_checked() {
     let InterpretError::Relation { relation, .. } = &error else { panic!("{error}") };
     assert_eq!(*relation, Relation::Equal(Dim::known(2), Dim::symbol("n")));
     assert_eq!(error.to_string(), "broadcast_in_dim: requires 2 = ?n (a.ir:3:4)");
+}
+
+#[test]
+fn a_loop_that_runs_more_often_than_it_promises_is_an_error() {
+    let text = r#"
+        func @below(%i: i32[], %n: i32[], %x: f32[?a]) -> bool[] { %0 = compare %i, %n, lt : bool[] return %0 }
+        func @next(%i: i32[], %n: i32[], %x: f32[?a]) -> i32[] {
+          %0 = constant 1 : i32[]
+          %1 = add %i, %0 : i32[]
+          return %1
+        }
+        func @main(%n: i32[], %x: f32[?a]) -> i32[] {
+          %0 = constant 0 : i32[]
+          %1 = while %0, %n, %x, bound=?a + 1, condition=@below, body=@next : i32[] loc("a.rs":1:2)
+          return %1
+        }"#;
+    let graph = parse(text, "test.ir").unwrap();
+    let arguments = |turns: i32| [Array::scalar(turns), vector(&[0.0f32, 0.0])];
+    check(&graph, &arguments(3), &[Array::scalar(3i32)]);
+    check_error(&graph, &arguments(4), "while: runs more than 3 times (a.rs:1:2)");
+}
+
+#[test]
+fn what_is_printed_goes_to_the_host_in_order() {
+    let text = r#"
+        func @main(%x: f32[2], %holds: bool[2]) -> () {
+          %a:0 = print %x, format="{{x}} is {}" : ()
+          %b:0 = assert %holds, %x, message="{} is wrong" : () after(%a) loc("a.rs":1:2)
+          %c:0 = print format="end" : () after(%b)
+          return
+        }"#;
+    let graph = parse(text, "test.ir").unwrap();
+    let run = |holds: [bool; 2]| {
+        let lines = std::cell::RefCell::new(Vec::new());
+        let print = |line: &str| lines.borrow_mut().push(line.to_owned());
+        let host = Host { custom_calls: &|_, _| None, print: &print };
+        let error = interpret_hosted(&graph, &[vector(&[1.0f32, 2.5]), vector(&holds)], &host).err();
+        (lines.into_inner(), error.map(|error| error.to_string()))
+    };
+    let x = vector(&[1.0f32, 2.5]);
+    assert_eq!(run([true, true]), (vec![format!("{{x}} is {x}"), "end".to_owned()], None));
+    let error = Some(format!("assertion failed: {x} is wrong (a.rs:1:2)"));
+    assert_eq!(run([true, false]), (vec![format!("{{x}} is {x}")], error));
 }

@@ -17,13 +17,21 @@ pub enum ControlOp {
     /// A graph is a value, so that no graph can call itself.
     /// (C1) There is one operand for each parameter, of its dtype and rank. (C2) The sizes agree under one assignment of
     /// the callee's symbols.
-    Call(Arc<Graph>),
+    ///
+    /// # Gradient
+    /// That of the callee; with `recompute`, what the callee computes is computed anew rather than kept; with
+    /// `gradient=@g`, another graph computes it. (C3) That graph takes the operands, then a cotangent for each result of a
+    /// float dtype, of its type. (C4) It gives a cotangent for each operand of a float dtype, of its type.
+    Call { callee: Arc<Graph>, gradient: CallGradient },
     /// Repeats a graph while another says so.
     ///
     /// Operands: the state, then what does not change. Condition and body take all operands; the condition gives a `bool`
     /// scalar, the body the next state, whose types are those of the first operands. The results are the last state.
     /// (C1) The condition fits the operands and gives a `bool` scalar. (C2) The body fits and gives types of the state.
-    While { condition: Arc<Graph>, body: Arc<Graph> },
+    ///
+    /// `bound` is a promise that the body runs at most that often, so that there is a size for what the gradient must
+    /// keep; a compiler may ignore it. (C3) It is not negative.
+    While { condition: Arc<Graph>, body: Arc<Graph>, bound: Option<Dim> },
     /// The results of one of several graphs, chosen by the first operand, for the other operands.
     ///
     /// The first operand is an `i32` scalar, where an index out of range chooses the last branch, or a `bool` scalar, where
@@ -32,10 +40,24 @@ pub enum ControlOp {
     Case { branches: Vec<Arc<Graph>> },
     /// The operands as they are; no pass moves an op across. At least one operand.
     OptimizationBarrier,
+    /// The operands as they are; a gradient takes them as constants. (C1) At least one operand.
+    StopGradient,
     /// A function of the host, by the name under which it is registered.
     ///
     /// (C1) No size of a result is negative.
     CustomCall(CustomCall),
+}
+
+/// How a call is differentiated.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallGradient {
+    /// As if the callee stood in the place of the call.
+    Through,
+    /// As [`CallGradient::Through`], but what the callee computes is computed anew for the gradient rather than kept.
+    Recompute,
+    /// By a graph that takes the callee's parameters, then a cotangent for each result of a float dtype, and gives a
+    /// cotangent for each parameter of a float dtype, all in order.
+    Custom(Arc<Graph>),
 }
 
 /// A call of a function of the host.
@@ -50,12 +72,18 @@ pub struct CustomCall {
 }
 
 impl ControlOp {
+    /// A call that is differentiated through the callee.
+    pub fn call(callee: Arc<Graph>) -> Self {
+        ControlOp::Call { callee, gradient: CallGradient::Through }
+    }
+
     pub fn name(&self) -> &'static str {
         match self {
-            ControlOp::Call(_) => "call",
+            ControlOp::Call { .. } => "call",
             ControlOp::While { .. } => "while",
             ControlOp::Case { .. } => "case",
             ControlOp::OptimizationBarrier => "optimization_barrier",
+            ControlOp::StopGradient => "stop_gradient",
             ControlOp::CustomCall(_) => "custom_call",
         }
     }
@@ -67,18 +95,35 @@ impl ControlOp {
     /// The graphs that the op holds, under the names of their attributes.
     pub fn regions(&self) -> Vec<(&'static str, &Arc<Graph>)> {
         match self {
-            ControlOp::Call(callee) => vec![("callee", callee)],
-            ControlOp::While { condition, body } => vec![("condition", condition), ("body", body)],
+            ControlOp::Call { callee, gradient: CallGradient::Custom(gradient) } => {
+                vec![("callee", callee), ("gradient", gradient)]
+            }
+            ControlOp::Call { callee, gradient: CallGradient::Through | CallGradient::Recompute } => {
+                vec![("callee", callee)]
+            }
+            ControlOp::While { condition, body, bound: _ } => vec![("condition", condition), ("body", body)],
             ControlOp::Case { branches } => branches.iter().map(|branch| ("branch", branch)).collect(),
-            ControlOp::OptimizationBarrier | ControlOp::CustomCall(_) => Vec::new(),
+            ControlOp::OptimizationBarrier | ControlOp::StopGradient | ControlOp::CustomCall(_) => Vec::new(),
         }
     }
 }
 
 pub(super) fn infer(op: &ControlOp, operands: &[TensorType], check: &mut Check<'_>) -> Result<ResultTypes, OpError> {
     match op {
-        ControlOp::Call(callee) => apply(callee, operands, ["c1", "c2"], check),
-        ControlOp::While { condition, body } => {
+        ControlOp::Call { callee, gradient } => {
+            let results = apply(callee, operands, ["c1", "c2"], check)?;
+            if let CallGradient::Custom(gradient) = gradient {
+                let float = |of: &&TensorType| of.dtype.is_float();
+                // call_c3
+                let arguments: Vec<TensorType> = operands.iter().chain(results.iter().filter(float)).cloned().collect();
+                let given = apply(gradient, &arguments, ["c3", "c3"], check)?;
+                // call_c4
+                let expected: Vec<TensorType> = operands.iter().filter(float).cloned().collect();
+                same_types(gradient, &given, &expected, "c4", check)?;
+            }
+            Ok(results)
+        }
+        ControlOp::While { condition, body, bound } => {
             // while_c1
             let decision = apply(condition, operands, ["c1", "c1"], check)?;
             let decides = matches!(decision.as_slice(), [one] if *one == TensorType::scalar(DType::Bool));
@@ -90,6 +135,10 @@ pub(super) fn infer(op: &ControlOp, operands: &[TensorType], check: &mut Check<'
             })?;
             let state = &operands[..next.len()];
             same_types(body, &next, state, "c2", check)?;
+            // while_c3
+            if let Some(bound) = bound {
+                check.at_least(bound, &Dim::ZERO, "c3", || format!("the bound {bound} is negative"))?;
+            }
             Ok(state.iter().cloned().collect())
         }
         ControlOp::Case { branches } => {
@@ -110,7 +159,8 @@ pub(super) fn infer(op: &ControlOp, operands: &[TensorType], check: &mut Check<'
             }
             Ok(results)
         }
-        ControlOp::OptimizationBarrier => {
+        ControlOp::OptimizationBarrier | ControlOp::StopGradient => {
+            // optimization_barrier_c1, stop_gradient_c1
             check.that(!operands.is_empty(), "c1", || "takes at least one operand".into())?;
             Ok(operands.iter().cloned().collect())
         }
@@ -220,7 +270,7 @@ fn find_array(graph: &Graph) -> Option<(&'static str, TensorType)> {
             if let Some(array) = node.types().iter().find(|of| of.rank() > 0) {
                 return Some((op.name(), array.clone()));
             }
-            let regions = op.regions().into_iter().map(|(_, region)| &**region);
+            let regions = op.run_regions().into_iter().map(|(_, region)| &**region);
             waiting.extend(regions.filter(|region| seen.insert(std::ptr::from_ref(*region))));
         }
     }

@@ -39,11 +39,11 @@ pub enum FoldOp {
     /// (C1) Operand and source have one dtype. (C2) The source has the shape of the window's places. (C3) The initial scalar
     /// has the dtype. (C4) There is one window axis for each axis. (C9), (C10) The bodies have the types that this needs.
     SelectAndScatter { window: Vec<WindowAxis>, select: Arc<Graph>, scatter: Arc<Graph> },
-    /// Running folds along an axis: element `i` of the result is the fold of the initial scalar and elements `0 … i`.
+    /// Running folds along an axis: element `i` of a result is the fold of the initial scalars and elements `0 … i`.
     ///
-    /// Operands: a tensor, an initial scalar. The body takes the accumulator and an element. `reverse` begins at the end.
-    /// (C1) The initial scalar has the tensor's dtype. (C2) The axis is within the rank. (C3) The body has the type that this
-    /// needs.
+    /// Operands and body are those of `reduce`. `reverse` begins at the end.
+    /// (C1) The tensors have one shape, and the initial scalars have their dtypes. (C2) The axis is within the rank. (C3) The
+    /// body has the type that this needs.
     ///
     /// # Numerics
     /// The elements are folded one after another.
@@ -62,9 +62,8 @@ impl FoldOp {
 
     pub fn arity(&self) -> Option<usize> {
         match self {
-            FoldOp::Reduce { .. } | FoldOp::ReduceWindow { .. } => None,
+            FoldOp::Reduce { .. } | FoldOp::ReduceWindow { .. } | FoldOp::Scan { .. } => None,
             FoldOp::SelectAndScatter { .. } => Some(3),
-            FoldOp::Scan { .. } => Some(2),
         }
     }
 
@@ -83,7 +82,7 @@ pub(super) fn infer(op: &FoldOp, operands: &[TensorType], check: &mut Check<'_>)
     match op {
         FoldOp::Reduce { axes, body } => {
             // reduce_c1, reduce_c3, reduce_c6
-            let inputs = check_inputs(operands, body, "c6", check)?;
+            let inputs = check_inputs(operands, body, ["c3", "c6"], check)?;
             // reduce_c4, reduce_c5
             check.distinct_axes(axes, inputs[0].rank(), "c5", "axis")?;
             let kept: Vec<usize> = (0..inputs[0].rank()).filter(|axis| !axes.contains(axis)).collect();
@@ -92,7 +91,7 @@ pub(super) fn infer(op: &FoldOp, operands: &[TensorType], check: &mut Check<'_>)
         }
         FoldOp::ReduceWindow { window, body } => {
             // reduce_window_c1, reduce_window_c3, reduce_window_c13
-            let inputs = check_inputs(operands, body, "c13", check)?;
+            let inputs = check_inputs(operands, body, ["c3", "c13"], check)?;
             let dims = window_places(window, &inputs[0], check)?;
             Ok(inputs.iter().map(|input| TensorType { dtype: input.dtype, dims: dims.clone() }).collect())
         }
@@ -115,15 +114,11 @@ pub(super) fn infer(op: &FoldOp, operands: &[TensorType], check: &mut Check<'_>)
             Ok(ResultTypes::from_iter([operand.clone()]))
         }
         FoldOp::Scan { axis, reverse: _, body } => {
-            let [operand, init] = operands else { unreachable!("the arity is checked") };
-            // scan_c1
-            check_initial(operand, init, "c1", check)?;
+            // scan_c1, scan_c3
+            let inputs = check_inputs(operands, body, ["c1", "c3"], check)?;
             // scan_c2
-            check.that(*axis < operand.rank(), "c2", || format!("axis {axis} is out of range for {operand}"))?;
-            // scan_c3
-            let scalar = TensorType::scalar(operand.dtype);
-            check_region(body, &[scalar.clone(), scalar.clone()], &[scalar], "c3", check)?;
-            Ok(ResultTypes::from_iter([operand.clone()]))
+            check.that(*axis < inputs[0].rank(), "c2", || format!("axis {axis} is out of range for {}", inputs[0]))?;
+            Ok(inputs.iter().cloned().collect())
         }
     }
 }
@@ -132,7 +127,7 @@ pub(super) fn infer(op: &FoldOp, operands: &[TensorType], check: &mut Check<'_>)
 fn check_inputs<'a>(
     operands: &'a [TensorType],
     body: &Arc<Graph>,
-    constraint: &'static str,
+    [initial, region]: [&'static str; 2],
     check: &mut Check<'_>,
 ) -> Result<&'a [TensorType], OpError> {
     check.that(!operands.is_empty() && operands.len().is_multiple_of(2), "i", || {
@@ -141,11 +136,11 @@ fn check_inputs<'a>(
     let (inputs, inits) = operands.split_at(operands.len() / 2);
     for (input, init) in inputs.iter().zip(inits) {
         check.same_dims(&inputs[0], input, "c1")?;
-        check_initial(input, init, "c3", check)?;
+        check_initial(input, init, initial, check)?;
     }
     let scalars: Vec<TensorType> = inputs.iter().map(|input| TensorType::scalar(input.dtype)).collect();
     let parameters = [scalars.clone(), scalars.clone()].concat();
-    check_region(body, &parameters, &scalars, constraint, check)?;
+    check_region(body, &parameters, &scalars, region, check)?;
     Ok(inputs)
 }
 

@@ -22,14 +22,16 @@ pub mod index;
 pub mod random;
 pub mod linalg;
 pub mod control;
+pub mod effect;
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub use control::{ControlOp, CustomCall};
+pub use control::{CallGradient, ControlOp, CustomCall};
 pub use conv::{ConvAxes, ConvOp};
 pub use dot::DotOp;
+pub use effect::EffectOp;
 pub use elementwise::{BinaryOp, Comparison, ElementwiseOp, UnaryOp};
 pub use fold::FoldOp;
 pub use index::{GatherOp, IndexOp, ScatterOp};
@@ -64,6 +66,8 @@ pub enum Op {
     Linalg(LinalgOp),
     /// Calls, loops, branches.
     Control(ControlOp),
+    /// What a program does beside computing.
+    Effect(EffectOp),
 }
 
 impl Op {
@@ -80,6 +84,7 @@ impl Op {
             Op::Random(op) => op.name(),
             Op::Linalg(op) => op.name(),
             Op::Control(op) => op.name(),
+            Op::Effect(op) => op.name(),
         }
     }
 
@@ -95,6 +100,7 @@ impl Op {
             Op::Random(_) => Some(1),
             Op::Linalg(op) => Some(op.arity()),
             Op::Control(op) => op.arity(),
+            Op::Effect(_) => None,
         }
     }
 
@@ -110,8 +116,17 @@ impl Op {
             | Op::Dot(_)
             | Op::Conv(_)
             | Op::Random(_)
-            | Op::Linalg(_) => Vec::new(),
+            | Op::Linalg(_)
+            | Op::Effect(_) => Vec::new(),
         }
+    }
+
+    /// Those of [`Op::regions`] that the op runs: what a call holds for its gradient is left out.
+    pub fn run_regions(&self) -> Vec<(&'static str, &Arc<Graph>)> {
+        if let Op::Control(ControlOp::Call { callee, gradient: _ }) = self {
+            return vec![("callee", callee)];
+        }
+        self.regions()
     }
 
     /// The op with other graphs in the place of those that it holds, in the order of [`Op::regions`].
@@ -144,13 +159,20 @@ impl Op {
                 | IndexOp::TopK { .. } => op.clone(),
             }),
             Op::Control(op) => Op::Control(match op {
-                ControlOp::Call(callee) => ControlOp::Call(replace(callee)),
-                ControlOp::While { condition, body } => {
+                ControlOp::Call { callee, gradient } => {
+                    let callee = replace(callee);
+                    let gradient = match gradient {
+                        CallGradient::Custom(gradient) => CallGradient::Custom(replace(gradient)),
+                        CallGradient::Through | CallGradient::Recompute => gradient.clone(),
+                    };
+                    ControlOp::Call { callee, gradient }
+                }
+                ControlOp::While { condition, body, bound } => {
                     let condition = replace(condition);
-                    ControlOp::While { condition, body: replace(body) }
+                    ControlOp::While { condition, body: replace(body), bound: bound.clone() }
                 }
                 ControlOp::Case { branches } => ControlOp::Case { branches: branches.iter().map(replace).collect() },
-                ControlOp::OptimizationBarrier | ControlOp::CustomCall(_) => op.clone(),
+                ControlOp::OptimizationBarrier | ControlOp::StopGradient | ControlOp::CustomCall(_) => op.clone(),
             }),
             Op::Elementwise(_)
             | Op::Shape(_)
@@ -158,13 +180,14 @@ impl Op {
             | Op::Dot(_)
             | Op::Conv(_)
             | Op::Random(_)
-            | Op::Linalg(_) => self.clone(),
+            | Op::Linalg(_)
+            | Op::Effect(_) => self.clone(),
         }
     }
 
     /// Whether the op must happen even if nobody uses its results.
     pub fn has_side_effect(&self) -> bool {
-        self.is_effect() || self.regions().iter().any(|(_, graph)| graph.has_side_effect())
+        self.is_effect() || self.run_regions().iter().any(|(_, graph)| graph.has_side_effect())
     }
 
     /// Whether the op has an effect of its own, the graphs that it holds aside.
@@ -172,11 +195,13 @@ impl Op {
         match self {
             Op::Control(op) => match op {
                 ControlOp::CustomCall(call) => call.has_side_effect,
-                ControlOp::Call(_)
+                ControlOp::Call { .. }
                 | ControlOp::While { .. }
                 | ControlOp::Case { .. }
-                | ControlOp::OptimizationBarrier => false,
+                | ControlOp::OptimizationBarrier
+                | ControlOp::StopGradient => false,
             },
+            Op::Effect(EffectOp::Print { .. } | EffectOp::Assert { .. }) => true,
             Op::Elementwise(_)
             | Op::Shape(_)
             | Op::Reduce(_)
@@ -244,6 +269,12 @@ impl From<LinalgOp> for Op {
     }
 }
 
+impl From<EffectOp> for Op {
+    fn from(op: EffectOp) -> Self {
+        Op::Effect(op)
+    }
+}
+
 impl From<ControlOp> for Op {
     fn from(op: ControlOp) -> Self {
         Op::Control(op)
@@ -277,6 +308,7 @@ pub fn infer(op: &Op, operands: &[TensorType], relations: &mut Vec<Relation>) ->
         Op::Random(op) => random::infer(op, &operands[0], &mut check),
         Op::Linalg(op) => linalg::infer(op, operands, &mut check).map(one),
         Op::Control(op) => control::infer(op, operands, &mut check),
+        Op::Effect(op) => effect::infer(op, operands, &check),
     }
 }
 

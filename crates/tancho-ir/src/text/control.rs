@@ -1,30 +1,30 @@
-//! The text of control flow: `call @softmax(%x)`, `while %i, %x, condition=@less, body=@step`,
-//! `case %i, %x, branches=[@a, @b]`, `custom_call %x, target="print"`. The functions stand before in the text.
+//! The text of control flow: `call @softmax(%x)`, `call @f(%x), recompute`, `call @f(%x), gradient=@g`,
+//! `while %i, %x, bound=?n, condition=@less, body=@step`, `case %i, %x, branches=[@a, @b]`, `custom_call %x, target="print"`. The functions stand before in the text.
 
 use std::fmt;
 
 use super::Attributes;
 use super::cursor::Failure;
-use super::names::write_quoted;
+use super::names::quoted;
 use super::parse::{OpReader, Unfinished};
 use crate::Op;
-use crate::ops::{ControlOp, CustomCall};
+use crate::ops::{CallGradient, ControlOp, CustomCall};
 
-pub(super) const NAMES: [&str; 5] = ["call", "while", "case", "optimization_barrier", "custom_call"];
+pub(super) const NAMES: [&str; 6] = ["call", "while", "case", "optimization_barrier", "stop_gradient", "custom_call"];
 
 /// The graphs are written by the printer, which knows under which names they stand in the text.
 pub(super) fn write_attributes<W: fmt::Write>(attributes: &mut Attributes<'_, W>, op: &ControlOp) -> fmt::Result {
     match op {
-        ControlOp::Call(_)
-        | ControlOp::While { condition: _, body: _ }
-        | ControlOp::Case { branches: _ }
-        | ControlOp::OptimizationBarrier => Ok(()),
+        ControlOp::Call { callee: _, gradient } => match gradient {
+            CallGradient::Recompute => attributes.bare("recompute"),
+            CallGradient::Through | CallGradient::Custom(_) => Ok(()),
+        },
+        ControlOp::While { condition: _, body: _, bound } => match bound {
+            Some(bound) => attributes.named("bound", bound),
+            None => Ok(()),
+        },
+        ControlOp::Case { branches: _ } | ControlOp::OptimizationBarrier | ControlOp::StopGradient => Ok(()),
         ControlOp::CustomCall(CustomCall { target, config, results: _, has_side_effect }) => {
-            let quoted = |text: &str| {
-                let mut out = String::new();
-                let _ = write_quoted(&mut out, text);
-                out
-            };
             attributes.named("target", quoted(target))?;
             if !config.is_empty() {
                 attributes.named("config", quoted(config))?;
@@ -43,11 +43,24 @@ pub(super) fn read<'t>(name: &str, reader: &mut OpReader<'_, 't>) -> Result<Opti
                 reader.operands()?;
             }
             reader.cursor.expect_sign(")")?;
-            ControlOp::Call(callee)
+            let is_next = |reader: &OpReader<'_, '_>, word: &str| {
+                reader.cursor.at_sign(",") && reader.cursor.peek_behind().text == word
+            };
+            let gradient = if is_next(reader, "recompute") {
+                reader.cursor.take();
+                reader.cursor.take();
+                CallGradient::Recompute
+            } else if is_next(reader, "gradient") {
+                CallGradient::Custom(reader.region("gradient")?)
+            } else {
+                CallGradient::Through
+            };
+            ControlOp::Call { callee, gradient }
         }
         "while" => {
             reader.operands()?;
-            ControlOp::While { condition: reader.region("condition")?, body: reader.region("body")? }
+            let bound = reader.optional("bound", |cursor| cursor.dim())?;
+            ControlOp::While { condition: reader.region("condition")?, body: reader.region("body")?, bound }
         }
         "case" => {
             reader.operands()?;
@@ -63,6 +76,10 @@ pub(super) fn read<'t>(name: &str, reader: &mut OpReader<'_, 't>) -> Result<Opti
         "optimization_barrier" => {
             reader.operands()?;
             ControlOp::OptimizationBarrier
+        }
+        "stop_gradient" => {
+            reader.operands()?;
+            ControlOp::StopGradient
         }
         "custom_call" => {
             let first = reader.operands()?;

@@ -37,6 +37,7 @@ mod index;
 mod random;
 mod linalg;
 mod control;
+mod effect;
 #[cfg(test)]
 mod tests;
 
@@ -63,6 +64,7 @@ pub fn op_names() -> Vec<&'static str> {
     names.extend(random::NAMES);
     names.extend(linalg::NAMES);
     names.extend(control::NAMES);
+    names.extend(effect::NAMES);
     names
 }
 
@@ -80,6 +82,7 @@ pub fn write_attributes(out: &mut impl fmt::Write, op: &Op) -> fmt::Result {
         Op::Random(op) => random::write_attributes(&mut attributes, op),
         Op::Linalg(op) => linalg::write_attributes(&mut attributes, op),
         Op::Control(op) => control::write_attributes(&mut attributes, op),
+        Op::Effect(op) => effect::write_attributes(&mut attributes, op),
     }
 }
 

@@ -32,6 +32,14 @@ pub(crate) fn write_quoted(out: &mut impl fmt::Write, text: &str) -> fmt::Result
     out.write_char('"')
 }
 
+/// A string with its quotes.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_quoted(&mut out, text);
+    out
+}
+
 /// Reads the inside of a string back; `None` where an escape has no meaning.
 pub(super) fn unescape(text: &str) -> Option<String> {
     let mut result = String::with_capacity(text.len());

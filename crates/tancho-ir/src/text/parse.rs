@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use super::cursor::{Cursor, Failure, shortened};
 use super::lexer::{Kind, Token};
 use super::literal::{Literal, REPETITION_BUDGET};
-use super::{control, conv, dot, elementwise, fold, index, linalg, op_names, random, reduce, shape};
+use super::{control, conv, dot, effect, elementwise, fold, index, linalg, op_names, random, reduce, shape};
 use crate::equalities::Equalities;
 use crate::ops::ShapeOp;
 use crate::{Dim, Graph, NodeId, Op, Relation, Span, TensorType, Value, infer};
@@ -417,6 +417,7 @@ fn read_op<'t>(name: Token<'t>, reader: &mut OpReader<'_, 't>) -> Result<Unfinis
         random::read,
         linalg::read,
         control::read,
+        effect::read,
     ];
     for read in readers {
         if let Some(op) = read(name.text, reader)? {

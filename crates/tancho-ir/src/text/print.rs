@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::literal::{REPETITION_BUDGET, write_array};
 use super::names::{UniqueNames, write_name, write_quoted};
 use super::write_attributes;
-use crate::ops::{ControlOp, ShapeOp};
+use crate::ops::{CallGradient, ControlOp, ShapeOp};
 use crate::{Graph, Location, Node, NodeId, Op, Span, TensorType, Value};
 
 /// The column at which spans begin, so that they stand below each other behind lines of usual length.
@@ -319,11 +319,19 @@ fn write_op(
     let start = text.len();
     match op {
         Op::Shape(ShapeOp::Constant(array)) => write_array(text, array, options.elide_above, budget),
-        Op::Control(ControlOp::Call(callee)) => {
+        Op::Control(ControlOp::Call { callee, gradient }) => {
             write_callee(text, callee);
             text.push('(');
             write_operands(text);
             text.push(')');
+            match gradient {
+                CallGradient::Through => {}
+                CallGradient::Recompute => text.push_str(", recompute"),
+                CallGradient::Custom(gradient) => {
+                    text.push_str(", gradient=");
+                    write_callee(text, gradient);
+                }
+            }
         }
         Op::Elementwise(_)
         | Op::Shape(_)
@@ -334,7 +342,8 @@ fn write_op(
         | Op::Index(_)
         | Op::Random(_)
         | Op::Linalg(_)
-        | Op::Control(_) => {
+        | Op::Control(_)
+        | Op::Effect(_) => {
             write_operands(text);
             let separator_at = text.len();
             let _ = write_attributes(text, op);

@@ -142,7 +142,7 @@ fn called_graphs_come_first_and_once() {
     let mut graph = Graph::new("f");
     let mut value = graph.add_parameter(Some("x"), of.clone(), Span::NONE);
     for callee in [&callees[0], &callees[1], &callees[2], &callees[0]] {
-        value = graph.add_value(Op::Control(ControlOp::Call(callee.clone())), &[value], Span::NONE).unwrap();
+        value = graph.add_value(Op::Control(ControlOp::call(callee.clone())), &[value], Span::NONE).unwrap();
     }
     graph.set_results(vec![value]);
     let text = graph.to_string();
@@ -294,4 +294,16 @@ fn constants_know_their_op() {
     let graph = check_canonical("func @f() -> i32[] {\n  %0 = constant 3 : i32[]\n  return %0\n}\n");
     let op = graph.op_of(graph.results()[0]).unwrap();
     assert_eq!(*op, Op::Shape(ShapeOp::Constant(Array::scalar(3i32))));
+}
+
+#[test]
+fn the_order_of_effects_is_a_part_of_the_graph() {
+    let graph = |after: &str| {
+        let text = format!(
+            "func @f() -> () {{ %a:0 = print format=\"a\" : () %b:0 = print format=\"b\" : () {after} return }}"
+        );
+        parse(&text, "test.ir").unwrap_or_else(|error| panic!("{error}"))
+    };
+    assert!(graph("after(%a)") == graph("after(%a)"));
+    assert!(graph("after(%a)") != graph(""));
 }

@@ -136,7 +136,7 @@ fn graphs_that_are_called_are_checked_once() {
     let callee = Arc::new(unchecked("func @g(%x: f32[3]) -> f32[3] {\n  %0 = abs %x : f32[4]\n  return %x\n}"));
     let mut graph = Graph::new("f");
     let x = graph.add_parameter(Some("x"), TensorType::new(DType::F32, [3usize]), Span::NONE);
-    let call = Op::Control(ControlOp::Call(callee));
+    let call = Op::Control(ControlOp::call(callee));
     let once = graph.add_value(call.clone(), &[x], Span::NONE).unwrap();
     let twice = graph.add_value(call, &[once], Span::NONE).unwrap();
     graph.set_results(vec![twice]);

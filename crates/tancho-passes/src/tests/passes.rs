@@ -73,11 +73,11 @@ fn calls_are_inlined_with_their_symbols_and_scopes() {
     );
     let mut outer = Graph::new("outer");
     let y = outer.add_parameter(None, TensorType::new(DType::F32, [Dim::symbol("m"), Dim::known(2)]), Span::NONE);
-    let call = outer.add(Op::Control(ControlOp::Call(Arc::new(inner))), &[y], Span::at("outer.rs", 7, 1)).unwrap();
+    let call = outer.add(Op::Control(ControlOp::call(Arc::new(inner))), &[y], Span::at("outer.rs", 7, 1)).unwrap();
     outer.set_results(vec![Value { node: call, result: 0 }, y]);
     let mut main = Graph::new("main");
     let z = main.add_parameter(Some("z"), TensorType::new(DType::F32, [Dim::known(6), Dim::known(2)]), Span::NONE);
-    let call = main.add(Op::Control(ControlOp::Call(Arc::new(outer))), &[z], Span::at("main.rs", 1, 1)).unwrap();
+    let call = main.add(Op::Control(ControlOp::call(Arc::new(outer))), &[z], Span::at("main.rs", 1, 1)).unwrap();
     main.set_results(vec![Value { node: call, result: 1 }, Value { node: call, result: 0 }]);
 
     let before = main.clone();
@@ -107,7 +107,7 @@ fn what_a_callee_requires_is_required_of_the_call() {
     let of = |name: &str| TensorType::new(DType::F32, [Dim::symbol(name)]);
     let x = main.add_parameter(None, of("n"), Span::NONE);
     let y = main.add_parameter(None, of("m"), Span::NONE);
-    let call = main.add_value(Op::Control(ControlOp::Call(Arc::new(callee))), &[x, y], Span::NONE).unwrap();
+    let call = main.add_value(Op::Control(ControlOp::call(Arc::new(callee))), &[x, y], Span::NONE).unwrap();
     main.set_results(vec![call]);
     let before = main.clone();
     crate::inline_calls::run(&mut main, &context());
@@ -115,6 +115,32 @@ fn what_a_callee_requires_is_required_of_the_call() {
     check_same_meaning(&before, &main);
     let relations: Vec<_> = main.constraints().iter().map(|constraint| constraint.relation.clone()).collect();
     assert_eq!(relations, [Relation::Equal(Dim::symbol("n"), Dim::symbol("m"))]);
+}
+
+/// A chain of calls becomes a chain of effects: there are no more edges than effects.
+#[test]
+fn the_order_of_effects_stays_a_chain() {
+    const CALLS: usize = 50;
+    let mut text = String::from(
+        r#"func @twice(%x: f32[]) -> () {
+          %a:0 = print %x, format="{}" : ()
+          %b:0 = print %x, format="{}" : () after(%a)
+          return
+        }
+        func @main(%x: f32[]) -> () {
+          %c0:0 = call @twice(%x) : ()
+        "#,
+    );
+    for call in 1..CALLS {
+        text += &format!("%c{call}:0 = call @twice(%x) : () after(%c{})\n", call - 1);
+    }
+    let mut graph = parsed(&(text + "return }"));
+    crate::inline_calls::run(&mut graph, &context());
+    verify(&graph).unwrap();
+    let effects: Vec<_> = graph.node_ids().filter(|&id| graph.node(id).op().is_some()).collect();
+    assert_eq!(effects.len(), 2 * CALLS);
+    let edges: usize = effects.iter().map(|&effect| graph.ordered_before(effect).len()).sum();
+    assert_eq!(edges, 2 * CALLS - 1);
 }
 
 #[test]

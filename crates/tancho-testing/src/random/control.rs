@@ -15,13 +15,14 @@ impl Grower {
     pub(super) fn call_or_barrier(&mut self) -> Option<Value> {
         let operands = self.some_values(3);
         if self.options.nesting == 0 || self.one_in(3) {
-            return self.add(ControlOp::OptimizationBarrier, &operands);
+            let op = if self.one_in(3) { ControlOp::StopGradient } else { ControlOp::OptimizationBarrier };
+            return self.add(op, &operands);
         }
         let callee = Arc::new(self.grown_from(&operands, "callee").finish());
-        let result = self.add(ControlOp::Call(callee.clone()), &operands)?;
+        let result = self.add(ControlOp::call(callee.clone()), &operands)?;
         if self.one_in(3) {
             let others: Vec<Value> = operands.iter().map(|&operand| self.like(operand)).collect();
-            return self.add(ControlOp::Call(callee), &others);
+            return self.add(ControlOp::call(callee), &others);
         }
         Some(result)
     }
@@ -89,7 +90,7 @@ impl Grower {
             .collect();
         body.graph.set_results(results?);
         let (condition, body) = (Arc::new(condition.graph), Arc::new(body.graph));
-        self.add(ControlOp::While { condition, body }, &operands)
+        self.add(ControlOp::While { condition, body, bound: None }, &operands)
     }
 
     /// A scalar from 0 to the number of turns: 0, or something of the program.

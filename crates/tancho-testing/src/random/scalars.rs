@@ -55,7 +55,7 @@ impl Grower {
         if let Some(key) = key {
             let mut key_of = |first: usize| {
                 let elements: Vec<Value> = parameters.iter().copied().skip(first).step_by(2).collect();
-                held.add(ControlOp::Call(key.clone()), &elements).expect("the key takes these dtypes")
+                held.add(ControlOp::call(key.clone()), &elements).expect("the key takes these dtypes")
             };
             let (x, y) = (key_of(0), key_of(1));
             compare(&mut held, direction, x, y);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tancho_ir::ops::{ControlOp, CustomCall};
+use tancho_ir::ops::{CallGradient, ControlOp, CustomCall};
 use tancho_ir::{Dim, Graph, Op, TensorType, parse};
 use tancho_tensor::DType;
 
@@ -11,12 +11,13 @@ use super::{Invalid, Sample, of, typed};
 /// One of every op: each op names the one behind it, so that a new one is put between two.
 pub(super) fn prototypes() -> Vec<ControlOp> {
     let identity = || graph("func @f(%x: f32[]) -> f32[] { return %x }");
-    std::iter::successors(Some(ControlOp::Call(identity())), |op| {
+    std::iter::successors(Some(ControlOp::call(identity())), |op| {
         Some(match op {
-            ControlOp::Call(_) => while_loop(LOOPS[0].0, LOOPS[0].1),
+            ControlOp::Call { .. } => while_loop(LOOPS[0].0, LOOPS[0].1),
             ControlOp::While { .. } => ControlOp::Case { branches: vec![identity()] },
             ControlOp::Case { .. } => ControlOp::OptimizationBarrier,
-            ControlOp::OptimizationBarrier => ControlOp::CustomCall(reverse_bytes(vec![])),
+            ControlOp::OptimizationBarrier => ControlOp::StopGradient,
+            ControlOp::StopGradient => ControlOp::CustomCall(reverse_bytes(vec![])),
             ControlOp::CustomCall(_) => return None,
         })
     })
@@ -64,6 +65,19 @@ const CALLS: &[(&str, &[&str])] = &[
     // An empty tensor and a constraint.
     ("func @f(%x: u8[?n], %y: u8[?m]) -> u8[?n] { %0 = add %x, %y : u8[?n] return %0 }", &["u8[0]", "u8[0]"]),
 ];
+
+/// A function with an operand and a result that have no gradient, and a gradient of its own.
+const PRODUCT: (&str, &str) = (
+    "func @f(%x: f32[?n], %i: i32[], %y: f32[?n]) -> (f32[?n], i32[]) {
+       %0 = multiply %x, %y : f32[?n]
+       return %0, %i
+     }",
+    "func @g(%x: f32[?n], %i: i32[], %y: f32[?n], %d: f32[?n]) -> (f32[?n], f32[?n]) {
+       %0 = multiply %y, %d : f32[?n]
+       %1 = multiply %x, %d : f32[?n]
+       return %0, %1
+     }",
+);
 
 /// A condition, a body, and the types of their operands.
 const LOOPS: &[(&str, &str, &[&str])] = &[
@@ -206,15 +220,19 @@ const BRANCHES: &[(&[&str], &[&str])] = &[
 pub(super) fn add_samples(samples: &mut Vec<Sample>, op: &ControlOp) {
     let mut add = |op: ControlOp, operands: Vec<TensorType>| samples.push(Sample::new(Op::Control(op), operands));
     match op {
-        ControlOp::Call(_) => {
+        ControlOp::Call { .. } => {
             for (text, operands) in CALLS {
-                samples.push(call(text, operands));
+                add(ControlOp::call(graph(text)), operands.iter().map(|text| typed(text)).collect());
             }
+            add(with_gradient(CALLS[0].0, CallGradient::Recompute), vec![typed("f32[3]")]);
+            let (product, gradient) = PRODUCT;
+            add(with_gradient(product, custom(gradient)), ["f32[3]", "i32[]", "f32[3]"].map(typed).to_vec());
         }
         ControlOp::While { .. } => {
             for (condition, body, operands) in LOOPS {
                 add(while_loop(condition, body), operands.iter().map(|text| typed(text)).collect());
             }
+            add(bounded_loop(Dim::known(256)), vec![typed("u8[]")]);
         }
         ControlOp::Case { .. } => {
             for (branches, operands) in BRANCHES {
@@ -226,14 +244,11 @@ pub(super) fn add_samples(samples: &mut Vec<Sample>, op: &ControlOp) {
                 }
             }
         }
-        ControlOp::OptimizationBarrier => {
+        ControlOp::OptimizationBarrier | ControlOp::StopGradient => {
             for dtype in DType::ALL {
-                add(ControlOp::OptimizationBarrier, vec![of(dtype, &[3, 5])]);
+                add(op.clone(), vec![of(dtype, &[3, 5])]);
             }
-            add(
-                ControlOp::OptimizationBarrier,
-                vec![of(DType::F32, &[]), of(DType::I8, &[0, 3]), of(DType::Bool, &[7])],
-            );
+            add(op.clone(), vec![of(DType::F32, &[]), of(DType::I8, &[0, 3]), of(DType::Bool, &[7])]);
         }
         ControlOp::CustomCall(_) => {
             for operands in [vec![], vec![of(DType::F32, &[3, 5])], vec![of(DType::I8, &[]), of(DType::F64, &[0, 3])]] {
@@ -252,16 +267,21 @@ pub(super) fn add_symbolic(samples: &mut Vec<Sample>, op: &ControlOp) {
         samples.push(Sample::new(Op::Control(op), operands.iter().map(|text| typed(text))));
     };
     match op {
-        ControlOp::Call(_) => {
-            samples.push(call(identity, &["f32[?a + 1, ?b]", "f32[?c]"]));
-            samples.push(call(identity, &["f32[3, ?m]", "f32[?m]"]));
+        ControlOp::Call { .. } => {
+            add(ControlOp::call(graph(identity)), &["f32[?a + 1, ?b]", "f32[?c]"]);
+            add(ControlOp::call(graph(identity)), &["f32[3, ?m]", "f32[?m]"]);
+            let (product, gradient) = PRODUCT;
+            add(with_gradient(product, custom(gradient)), &["f32[2*?m]", "i32[]", "f32[2*?m]"]);
         }
         ControlOp::While { .. } => {
             let (condition, body, _) = LOOPS[LOOPS.len() - 1];
             add(while_loop(condition, body), &["u8[]", "f32[?a]"]);
+            let bound = Some(Dim::symbol("a") + Dim::known(5));
+            let (condition, body) = (graph(condition), graph(body));
+            add(ControlOp::While { condition, body, bound }, &["u8[]", "f32[?a]"]);
         }
         ControlOp::Case { .. } => add(case(BRANCHES[2].0), &["i32[]", "f32[?a]", "i32[2]"]),
-        ControlOp::OptimizationBarrier => add(ControlOp::OptimizationBarrier, &["f32[?n]", "i32[2*?n]"]),
+        ControlOp::OptimizationBarrier | ControlOp::StopGradient => add(op.clone(), &["f32[?n]", "i32[2*?n]"]),
         ControlOp::CustomCall(_) => {
             let results = vec![typed("f32[?n, 2*?m + 1]")];
             add(ControlOp::CustomCall(reverse_bytes(results)), &["f32[?n, ?m]"]);
@@ -278,9 +298,9 @@ pub(super) fn add_invalid(samples: &mut Vec<Invalid>, op: &ControlOp) {
         samples.push(Invalid::new(Op::Control(op), operands.iter().map(|text| typed(text)), constraint, message));
     };
     match op {
-        ControlOp::Call(_) => {
+        ControlOp::Call { .. } => {
             let mut call = |operands: &[&str], constraint, message| {
-                add(ControlOp::Call(graph(square)), operands, constraint, message);
+                add(ControlOp::call(graph(square)), operands, constraint, message);
             };
             call(&["f32[2, 2]"], "c1", "call: @f takes 2 operands, but 1 are given");
             call(&["f64[2, 2]", "f32[3]"], "c1", "call: @f takes f32[?n, ?n], but f64[2, 2] is given");
@@ -288,6 +308,21 @@ pub(super) fn add_invalid(samples: &mut Vec<Invalid>, op: &ControlOp) {
             call(&["f32[2, 3]", "f32[3]"], "c2", "call: shapes differ: f32[2, 2] and f32[2, 3]");
             call(&["f32[2, 2]", "f32[4]"], "c2", "call: shapes differ: f32[3] and f32[4]");
             call(&["f32[1, 1]", "f32[3]"], "c2", "call: @f requires 1 >= 2");
+            let mut call = |gradient: &str, constraint, message| {
+                add(with_gradient(PRODUCT.0, custom(gradient)), &["f32[3]", "i32[]", "f32[3]"], constraint, message);
+            };
+            let without = "func @g(%x: f32[?n], %i: i32[], %y: f32[?n]) -> f32[?n] { return %y }";
+            call(without, "c3", "call: @g takes 3 operands, but 4 are given");
+            let other = "func @g(%x: f32[?n], %i: i32[], %y: f32[?n], %d: f64[?n]) -> f32[?n] { return %y }";
+            call(other, "c3", "call: @g takes f64[?n], but f32[3] is given");
+            let longer = "func @g(%x: f32[?n], %i: i32[], %y: f32[?n], %d: f32[4]) -> f32[?n] { return %y }";
+            call(longer, "c3", "call: shapes differ: f32[4] and f32[3]");
+            let one = "func @g(%x: f32[?n], %i: i32[], %y: f32[?n], %d: f32[?n]) -> f32[?n] { return %d }";
+            call(one, "c4", "call: @g gives 1 values, not 2");
+            let index = "func @g(%x: f32[?n], %i: i32[], %y: f32[?n], %d: f32[?n]) -> (f32[?n], i32[]) {
+                           return %d, %i
+                         }";
+            call(index, "c4", "call: @g gives i32[] as result 1, not f32[3]");
         }
         ControlOp::While { .. } => {
             let always = "func @always(%x: f32[3]) -> bool[] { %0 = constant true : bool[] return %0 }";
@@ -304,6 +339,7 @@ pub(super) fn add_invalid(samples: &mut Vec<Invalid>, op: &ControlOp) {
             let message = "while: shapes differ: f32[4] and f32[3]";
             let longer = "func @longer(%x: f32[3]) -> f32[4] { %0 = constant dense<1.0> : f32[4] return %0 }";
             add(while_loop(always, longer), &["f32[3]"], "c2", message);
+            add(bounded_loop(Dim::known(-1)), &["u8[]"], "c3", "while: the bound -1 is negative");
         }
         ControlOp::Case { .. } => {
             let same = "func @same(%x: f32[3]) -> f32[3] { return %x }";
@@ -322,6 +358,9 @@ pub(super) fn add_invalid(samples: &mut Vec<Invalid>, op: &ControlOp) {
             let message = "optimization_barrier: takes at least one operand";
             add(ControlOp::OptimizationBarrier, &[], "c1", message);
         }
+        ControlOp::StopGradient => {
+            add(ControlOp::StopGradient, &[], "c1", "stop_gradient: takes at least one operand");
+        }
         ControlOp::CustomCall(_) => {
             let results = vec![TensorType::new(DType::F32, [Dim::known(3), Dim::known(-1)])];
             let op = ControlOp::CustomCall(reverse_bytes(results));
@@ -335,12 +374,21 @@ pub(super) fn graph(text: &str) -> Arc<Graph> {
     Arc::new(parse(text, "sample").unwrap_or_else(|error| panic!("{error}\n{text}")))
 }
 
-fn call(text: &str, operands: &[&str]) -> Sample {
-    Sample::new(Op::Control(ControlOp::Call(graph(text))), operands.iter().map(|text| typed(text)))
+fn with_gradient(callee: &str, gradient: CallGradient) -> ControlOp {
+    ControlOp::Call { callee: graph(callee), gradient }
+}
+
+fn custom(gradient: &str) -> CallGradient {
+    CallGradient::Custom(graph(gradient))
+}
+
+/// The loop over a counter, which is a `u8`.
+fn bounded_loop(bound: Dim) -> ControlOp {
+    ControlOp::While { condition: graph(LOOPS[0].0), body: graph(LOOPS[0].1), bound: Some(bound) }
 }
 
 fn while_loop(condition: &str, body: &str) -> ControlOp {
-    ControlOp::While { condition: graph(condition), body: graph(body) }
+    ControlOp::While { condition: graph(condition), body: graph(body), bound: None }
 }
 
 fn case(branches: &[&str]) -> ControlOp {

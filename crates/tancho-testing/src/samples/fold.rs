@@ -234,6 +234,9 @@ pub(super) fn add_samples(samples: &mut Vec<Sample>, op: &FoldOp) {
                         for text in BODIES {
                             add(scan(graph(text)), &[of(DType::F32, sizes), scalar(DType::F32)]);
                         }
+                        let dtypes = [DType::F32, DType::U8, DType::F64];
+                        let tensors = dtypes.map(|dtype| of(dtype, sizes));
+                        add(scan(mixed()), &[tensors, dtypes.map(scalar)].concat());
                     }
                 }
             }
@@ -348,7 +351,7 @@ pub(super) fn add_invalid(samples: &mut Vec<Invalid>, op: &FoldOp) {
             add(scan(1), &["f32[3]", "f32[]"], "c2", "scan: axis 1 is out of range for f32[3]");
             let message = "scan: @add is (f32[], f32[]) -> (f32[]), not (i8[], i8[]) -> (i8[])";
             add(scan(0), &["i8[3]", "i8[]"], "c3", message);
-            add(scan(0), &["f32[3]"], "i", "scan: takes 2 operands, but 1 are given");
+            add(scan(0), &["f32[3]"], "i", "scan: takes as many tensors as initial scalars, but 1 operands are given");
         }
     }
 }

@@ -17,11 +17,11 @@ pub(super) fn lower(
     axis: usize,
     reverse: bool,
     body: &Graph,
-    result: BufferId,
+    results: &[BufferId],
 ) -> Launch {
     let dims = lowering.graph.node(id).types()[0].dims.clone();
     let mut builder = ProcedureBuilder::new("scan");
-    let fold = Fold::new(lowering, &mut builder, id, body, &[result]);
+    let fold = Fold::new(lowering, &mut builder, id, body, results);
     let (size, run) = (&dims[axis], Dim::product(&dims[axis + 1..]));
     let outer = Dim::product(&dims[..axis]);
     // The distance from one element of a lane to the next, and the place of the first in the order of the scan.

@@ -10,8 +10,8 @@ use super::text::quoted;
 impl<'g> Exporter<'g> {
     pub(super) fn control(&mut self, site: &Site<'_>, op: &'g ControlOp) -> Result<Vec<Operand>, ExportError> {
         match op {
-            ControlOp::Call(callee) => self.call(site, callee),
-            ControlOp::While { condition, body } => {
+            ControlOp::Call { callee, gradient: _ } => self.call(site, callee),
+            ControlOp::While { condition, body, bound: _ } => {
                 // What does not change is seen from inside.
                 let (state, rest) = site.operands.split_at(site.types.len());
                 let mut regions = Vec::new();
@@ -42,6 +42,7 @@ impl<'g> Exporter<'g> {
             ControlOp::OptimizationBarrier => {
                 Ok(self.finish(site, "stablehlo.optimization_barrier", &site.operands, ""))
             }
+            ControlOp::StopGradient => Ok(site.operands.clone()),
             ControlOp::CustomCall(_) if site.types.iter().any(|of| of.known_shape().is_none()) => {
                 Err(site.error("results whose sizes have symbols have no dynamic form"))
             }

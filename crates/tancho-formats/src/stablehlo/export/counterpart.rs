@@ -1,7 +1,7 @@
 //! What each op becomes: the list that the documentation shows.
 
 use tancho_ir::Op;
-use tancho_ir::ops::{ControlOp, FoldOp, IndexOp, LinalgOp, ReduceKind, ShapeOp};
+use tancho_ir::ops::{ControlOp, EffectOp, FoldOp, IndexOp, LinalgOp, ReduceKind, ShapeOp};
 
 use super::elementwise::dialect;
 
@@ -40,7 +40,7 @@ pub fn counterpart(op: &Op) -> String {
             }
             FoldOp::SelectAndScatter { .. } => "`stablehlo.select_and_scatter`; window and padding must be known",
             FoldOp::Scan { .. } => {
-                "`stablehlo.reduce_window` where the initial value changes nothing, else `stablehlo.while` for known sizes"
+                "of one operand: `stablehlo.reduce_window` where the initial value changes nothing, else `stablehlo.while` for known sizes"
             }
         },
         Op::Index(op) => match op {
@@ -57,12 +57,14 @@ pub fn counterpart(op: &Op) -> String {
             LinalgOp::TriangularSolve { .. } => "`stablehlo.triangular_solve`",
         },
         Op::Control(op) => match op {
-            ControlOp::Call(_) => "`func.call` of a private function",
+            ControlOp::Call { .. } => "`func.call` of a private function",
             ControlOp::While { .. } => "`stablehlo.while`, with what does not change captured",
             ControlOp::Case { .. } => "`stablehlo.case`, `stablehlo.if`",
             ControlOp::OptimizationBarrier => "`stablehlo.optimization_barrier`",
+            ControlOp::StopGradient => "nothing: its operands",
             ControlOp::CustomCall(_) => "`stablehlo.custom_call`; the sizes of results must be known",
         },
+        Op::Effect(EffectOp::Print { .. } | EffectOp::Assert { .. }) => "none",
     };
     text.into()
 }

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::mem;
 
+use tancho_ir::ops::EffectOp;
 use tancho_ir::ops::control::bind_symbols;
 use tancho_ir::{Dim, Dims, Graph, Op, Span, Symbol, TensorType, Value};
 use tancho_tensor::Array;
@@ -273,6 +274,9 @@ impl<'g> Exporter<'g> {
             Op::Random(op) => self.random(site, op),
             Op::Linalg(op) => self.linalg(site, *op).map(|operand| vec![operand]),
             Op::Control(op) => self.control(site, op),
+            Op::Effect(EffectOp::Print { .. } | EffectOp::Assert { .. }) => {
+                Err(site.error("has no counterpart in StableHLO"))
+            }
         }
     }
 

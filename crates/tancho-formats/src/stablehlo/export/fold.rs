@@ -98,6 +98,9 @@ impl<'g> Exporter<'g> {
                 let attributes = self.window(site, window, false)?;
                 Ok(self.finish(site, "stablehlo.select_and_scatter", &site.operands, Details { attributes, regions }))
             }
+            FoldOp::Scan { axis: _, reverse: _, body: _ } if site.operands.len() > 2 => {
+                Err(site.error("running folds of several operands have no counterpart"))
+            }
             FoldOp::Scan { axis, reverse, body } => {
                 let size = &site.operands[0].of.dims[*axis];
                 if self.is_monoid(site, body) && *size != Dim::ZERO {

@@ -23,7 +23,7 @@ impl<'m> Importer<'m> {
         let has_effects = regions.has_effects;
         let [condition, body] =
             regions.finish(self).try_into().map_err(|_| self.malformed(site, "expected 2 regions"))?;
-        let node = self.emit_node(site, ControlOp::While { condition, body }.into(), &operands)?;
+        let node = self.emit_node(site, ControlOp::While { condition, body, bound: None }.into(), &operands)?;
         if has_effects {
             self.order_effect(node);
         }

@@ -217,7 +217,7 @@ impl<'m> Importer<'m> {
         let callee = self.import_function(function)?;
         let tensors = arguments.iter().filter(|binding| !matches!(binding, Binding::Token));
         let operands = tensors.map(|binding| self.tensor(site, binding)).collect::<Imports<Vec<_>>>()?;
-        let node = self.emit_node(site, ControlOp::Call(callee.graph.clone()).into(), &operands)?;
+        let node = self.emit_node(site, ControlOp::call(callee.graph.clone()).into(), &operands)?;
         if callee.has_effects {
             self.order_effect(node);
         }

@@ -1,7 +1,7 @@
 //! Replaces symbols in the attributes of an op.
 
-use tancho_ir::ops::{ControlOp, ConvOp, CustomCall, FoldOp, GatherOp, IndexOp, RandomOp, ShapeOp, WindowAxis};
-use tancho_ir::{Dim, Dims, Op, Symbol};
+use crate::ops::{ControlOp, ConvOp, CustomCall, FoldOp, GatherOp, IndexOp, RandomOp, ShapeOp, WindowAxis};
+use crate::{Dim, Dims, Op, Symbol};
 
 /// The op with the symbols in its attributes replaced.
 pub fn substitute_symbols(op: &Op, replacement: &impl Fn(&Symbol) -> Option<Dim>) -> Op {
@@ -17,16 +17,21 @@ pub fn substitute_symbols(op: &Op, replacement: &impl Fn(&Symbol) -> Option<Dim>
     };
     match op {
         // These have no sizes.
-        Op::Elementwise(_) | Op::Reduce(_) | Op::Dot(_) | Op::Linalg(_) => op.clone(),
+        Op::Elementwise(_) | Op::Reduce(_) | Op::Dot(_) | Op::Linalg(_) | Op::Effect(_) => op.clone(),
         // The graphs that an op holds have symbols of their own.
         Op::Control(op) => Op::Control(match op {
             ControlOp::CustomCall(call) => {
                 let results = call.results.iter().map(|of| of.substitute(replacement)).collect();
                 ControlOp::CustomCall(CustomCall { results, ..call.clone() })
             }
-            ControlOp::Call(_) | ControlOp::While { .. } | ControlOp::Case { .. } | ControlOp::OptimizationBarrier => {
-                op.clone()
+            ControlOp::While { condition, body, bound } => {
+                let bound = bound.as_ref().map(|bound| bound.substitute(replacement));
+                ControlOp::While { condition: condition.clone(), body: body.clone(), bound }
             }
+            ControlOp::Call { .. }
+            | ControlOp::Case { .. }
+            | ControlOp::OptimizationBarrier
+            | ControlOp::StopGradient => op.clone(),
         }),
         Op::Conv(op) => Op::Conv(ConvOp { window: windows(&op.window), ..op.clone() }),
         Op::Fold(op) => Op::Fold(match op {

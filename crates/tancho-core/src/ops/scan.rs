@@ -1,0 +1,448 @@
+//! Loops over the rows of tensors: `scan`, `scan_reverse` and `map`.
+//!
+//! A scan is a `while` loop over a counter, the carry, and a buffer for each leaf that the body gives beside the carry. A
+//! trip reads its row of each input where the counter says, and writes its rows into the buffers. The buffers are the loop's
+//! own, so that compiled code writes into them in place.
+
+use std::panic::Location;
+
+use tancho_ir::ops::{BinaryOp, Comparison, IndexOp, Op};
+use tancho_ir::{Dim as IrDim, TensorType, Value};
+use tancho_tensor::{Array, DType};
+
+use super::control::{failed, fault, in_failing_trace, rebuilt};
+use super::create::zeros;
+use super::loops::{check_types, next_leaves, parameters_for, pays_to_unroll, with_leaves};
+use crate::apply::{Attributes, apply_at};
+use crate::builder::Build;
+use crate::compare::{Sides, leaf_paths, leaf_types};
+use crate::error::{Error, Fault, Result};
+use crate::function::Outcome;
+use crate::operand::Operand;
+use crate::region::{Callee, OpenRegion, Region, stage_while};
+use crate::shape::{Dim, Sizes};
+use crate::tensor::Tensor;
+use crate::trace::{self, Kind, Session};
+use crate::tree::{Tree, flatten};
+
+/// Runs a body for each row of `xs` from the first to the last, and hands a carry on; gives the last carry, and the rows
+/// that the body gives, stacked.
+///
+/// `xs` is a tensor or any structure of tensors, which have one length along axis 0; the body takes the part of each at
+/// one index. It returns `(carry, y)`, or a `Result` of it: the next carry is of the structure and the types of the first, and
+/// `y` is any structure of tensors, `()` among them. Body and variables are as in [`while_loop`](crate::while_loop).
+///
+/// ```
+/// # use tancho_core::{Result, Tensor, function, scan, tensor};
+/// # fn main() -> Result<()> {
+/// let running = function(|xs: Tensor| scan(tensor(0.0f32), xs, |sum, x| (&sum + &x, sum * x)));
+/// let (sum, products) = running.call(tensor([1.0f32, 2.0, 3.0]))?;
+/// assert_eq!(sum.item::<f32>()?, 6.0);
+/// assert_eq!(products.to_vec::<f32>()?, [0.0, 2.0, 9.0]);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Shape
+/// Leaves of `xs` `[n, …]`, of `x` `[…]`; of `y` `[…]`, of the result `[n, …]`
+///
+/// # Gradient
+/// Forward and reverse mode.
+///
+/// # Errors
+/// `xs` has no leaf, or leaves without axes or of different lengths; the body gives another structure or other types of the
+/// carry: each leaf that differs is named.
+#[track_caller]
+pub fn scan<C, X, Y, R>(init: C, xs: X, body: impl FnMut(C, X) -> R) -> R
+where
+    C: Tree,
+    X: Tree,
+    Y: Tree,
+    R: Outcome<Out = (C, Y)>,
+{
+    scan_rows("scan", Direction::Forward, init, xs, body, Location::caller())
+}
+
+/// As [`scan`], from the last row to the first. The rows that the body gives stand where those stand that it took.
+#[track_caller]
+pub fn scan_reverse<C, X, Y, R>(init: C, xs: X, body: impl FnMut(C, X) -> R) -> R
+where
+    C: Tree,
+    X: Tree,
+    Y: Tree,
+    R: Outcome<Out = (C, Y)>,
+{
+    scan_rows("scan_reverse", Direction::Reverse, init, xs, body, Location::caller())
+}
+
+/// Runs a body for each row of `xs`, one after the other; gives what it returns, stacked.
+///
+/// ```
+/// # use tancho_core::{Result, Tensor, function, map, tensor};
+/// # fn main() -> Result<()> {
+/// let norms = function(|xs: Tensor| map(xs, |x| x.square().sum(..).sqrt()));
+/// assert_eq!(norms.call(tensor([[3.0f32, 4.0], [6.0, 8.0]]))?.to_vec::<f32>()?, [5.0, 10.0]);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Shape
+/// Leaves of `xs` `[n, …]`, of `x` `[…]`; of what the body returns `[…]`, of the result `[n, …]`
+///
+/// # Gradient
+/// Forward and reverse mode.
+///
+/// # Errors
+/// As [`scan`].
+#[track_caller]
+pub fn map<X, R>(xs: X, mut body: impl FnMut(X) -> R) -> R
+where
+    X: Tree,
+    R: Outcome,
+{
+    let location = Location::caller();
+    let op = "map";
+    let mut last: Option<R> = None;
+    let result = Rows::new(op, Direction::Forward, Vec::new(), &xs, location).run(Vec::new(), &mut |_, row| {
+        let outcome = body(with_leaves(&xs, row));
+        let previous = last.as_ref().map_or(Ok(None), |last| last.tree().map(Some));
+        let leaves = previous
+            .and_then(|previous| Ok((previous, outcome.tree()?)))
+            .and_then(|(previous, rows)| next_leaves(op, previous.unwrap_or(rows), rows, ROWS, location));
+        last = Some(outcome);
+        Ok((Vec::new(), leaves?))
+    });
+    finish(last, result, |error| {
+        in_failing_trace(error, location, || body(with_error(&xs, error)))
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Forward,
+    Reverse,
+}
+
+/// How messages name a scan's carry.
+const CARRY: Sides<'static> = Sides { root: "carry", first: "", second: "the body gives", behind: "" };
+
+/// How messages name what a body gives beside the carry.
+const ROWS: Sides<'static> = Sides { root: "result", first: "in one trip", second: "", behind: "in another" };
+
+fn scan_rows<C, X, Y, R>(
+    op: &'static str,
+    direction: Direction,
+    init: C,
+    xs: X,
+    mut body: impl FnMut(C, X) -> R,
+    location: &'static Location<'static>,
+) -> R
+where
+    C: Tree,
+    X: Tree,
+    Y: Tree,
+    R: Outcome<Out = (C, Y)>,
+{
+    let mut last: Option<R> = None;
+    let rows = Rows::new(op, direction, leaf_paths(&init, CARRY.root), &xs, location);
+    let result = rows.run(flatten(&init), &mut |carry, row| {
+        let outcome = body(with_leaves(&init, carry), with_leaves(&xs, row));
+        let previous = last.as_ref().map_or(Ok(None), |last| last.tree().map(Some));
+        let leaves = previous.and_then(|previous| Ok((previous, outcome.tree()?))).and_then(|(previous, next)| {
+            let carry = next_leaves(op, &init, &next.0, CARRY, location)?;
+            Ok((carry, next_leaves(op, &previous.unwrap_or(next).1, &next.1, ROWS, location)?))
+        });
+        last = Some(outcome);
+        leaves
+    });
+    finish(last, result, |error| {
+        in_failing_trace(error, location, || body(with_error(&init, error), with_error(&xs, error)))
+    })
+}
+
+/// The outcome of a loop, of the structure of the last trip's; `fail` runs the body for the structure alone.
+fn finish<R: Outcome>(
+    last: Option<R>,
+    result: Result<(Vec<Tensor>, Vec<Tensor>)>,
+    fail: impl FnOnce(&Error) -> R,
+) -> R {
+    match (result, last) {
+        (Ok((carry, rows)), Some(outcome)) => rebuilt(outcome, carry.into_iter().chain(rows).collect()),
+        (Err(error), Some(outcome)) => failed(outcome, error),
+        (Err(error), None) => failed(fail(&error), error),
+        (Ok(_), None) => {
+            let error = Error::new("the body of a loop did not run");
+            failed(fail(&error), error)
+        }
+    }
+}
+
+fn with_error<T: Tree>(structure: &T, error: &Error) -> T {
+    structure.rebuild(&mut || Tensor::from_error(error.clone()))
+}
+
+/// The body of a scan: the next carry and the row of the results, for the carry and the row of the inputs.
+type Step<'a> = &'a mut dyn FnMut(Vec<Tensor>, Vec<Tensor>) -> Result<(Vec<Tensor>, Vec<Tensor>)>;
+
+/// A loop over the rows of leaves.
+struct Rows {
+    op: &'static str,
+    direction: Direction,
+    carry_paths: Vec<String>,
+    xs: Vec<Tensor>,
+    xs_paths: Vec<String>,
+    location: &'static Location<'static>,
+}
+
+impl Rows {
+    fn new(
+        op: &'static str,
+        direction: Direction,
+        carry_paths: Vec<String>,
+        xs: &impl Tree,
+        location: &'static Location<'static>,
+    ) -> Rows {
+        Rows { op, direction, carry_paths, xs: flatten(xs), xs_paths: leaf_paths(xs, "xs"), location }
+    }
+
+    fn run(&self, carry: Vec<Tensor>, step: Step<'_>) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+        trace::active_error().map_or(Ok(()), Err)?;
+        let types = leaf_types(&carry)?;
+        let xs = leaf_types(&self.xs)?;
+        let length = self.length(&xs)?;
+        if trace::is_active() {
+            return self.stage(carry, &types, &length, step);
+        }
+        match length.as_known() {
+            Some(0) => Ok((carry, self.empty_rows(&types, &xs, step)?)),
+            Some(known) => self.run_eagerly(carry, &types, known, step),
+            // Operations on tensors that have no value say what is wrong.
+            None => Err(self.fault(format!("the length {length} is known only in the trace that it is from"))),
+        }
+    }
+
+    /// The length that all leaves of `xs` have.
+    fn length(&self, xs: &[TensorType]) -> Result<IrDim> {
+        let mut length: Option<(&IrDim, &str)> = None;
+        for (path, of) in self.xs_paths.iter().zip(xs) {
+            let Some(size) = of.dims.first() else {
+                return Err(self.fault(format!("{path} is {of}, which has no axis to go along")));
+            };
+            if let Some((first, first_path)) = length {
+                match size.always_equals(first) {
+                    Some(true) => {}
+                    None => trace::require_equal(size, first, self.location),
+                    Some(false) => {
+                        let message = format!("{first_path} has length {first}, but {path} has length {size}");
+                        return Err(self.fault(message));
+                    }
+                }
+                // A known size says more than an unknown one.
+                if size.as_known().is_none() {
+                    continue;
+                }
+            }
+            length = Some((size, path));
+        }
+        match length {
+            Some((length, _)) => Ok(length.clone()),
+            None => Err(self.fault("there is no tensor to go along; for_loop takes a number of trips".into())),
+        }
+    }
+
+    fn run_eagerly(
+        &self,
+        carry: Vec<Tensor>,
+        types: &[TensorType],
+        length: i64,
+        step: Step<'_>,
+    ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+        let mut carry = carry;
+        let mut columns: Vec<Vec<Tensor>> = Vec::new();
+        let mut first_types: Option<Vec<TensorType>> = None;
+        for trip in 0..length {
+            let row = if self.direction == Direction::Reverse { length - 1 - trip } else { trip };
+            let number = Tensor::from_array(Array::scalar(row));
+            let xs = self.xs.iter().map(|x| self.read_row(x, &number)).collect();
+            let (next, results) = step(carry, xs)?;
+            self.check_carry(types, &leaf_types(&next)?)?;
+            let result_types = leaf_types(&results)?;
+            if let Some(first) = &first_types {
+                check_types(self.op, &self.result_paths(results.len()), first, &result_types, ROWS, self.location)?;
+            }
+            first_types = Some(result_types);
+            columns.resize_with(results.len(), Vec::new);
+            columns.iter_mut().zip(results).for_each(|(column, result)| column.push(result));
+            carry = next;
+        }
+        Ok((carry, columns.into_iter().map(|column| self.stack(column)).collect()))
+    }
+
+    /// The results of no trips: a trace of one says of which types its rows would be.
+    fn empty_rows(&self, types: &[TensorType], xs: &[TensorType], step: Step<'_>) -> Result<Vec<Tensor>> {
+        let session = Session::open(self.op, Kind::Function { slot: 0 }, self.location)?;
+        let parameter = |of: &TensorType| session.add_parameter("x", of.clone(), self.location);
+        let carry = types.iter().map(parameter).collect();
+        let rows = xs.iter().map(|of| parameter(&row_type(of))).collect();
+        let (next, results) = step(carry, rows)?;
+        self.check_carry(types, &leaf_types(&next)?)?;
+        let all: Vec<&Tensor> = next.iter().chain(&results).collect();
+        let finished = session.finish(&all, &vec![None; all.len()], self.location)?;
+        let rows = finished.graph.result_types().skip(next.len());
+        Ok(rows.map(|of| zeros(of.dtype, sizes(&stacked(of, &IrDim::ZERO)))).collect())
+    }
+
+    fn stage(
+        &self,
+        carry: Vec<Tensor>,
+        types: &[TensorType],
+        length: &IrDim,
+        step: Step<'_>,
+    ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+        let n_carry = carry.len();
+        let mut parameters = vec![("trip".to_owned(), TensorType::scalar(DType::I64))];
+        parameters.extend(parameters_for(&self.carry_paths, types));
+        // The results of the body: the next trip, the row, the carry, and the row of each result.
+        let (region, mut leaves) = OpenRegion::begin("body", &parameters, self.location)?;
+        let trip = leaves.remove(0);
+        let row = match self.direction {
+            Direction::Forward => trip.clone(),
+            Direction::Reverse => {
+                let last = length.clone() - IrDim::ONE;
+                self.apply(&[&trip], &|builder, values| {
+                    let last = builder.size(&last, DType::I64)?;
+                    builder.binary(BinaryOp::Subtract, last, values[0])
+                })
+            }
+        };
+        let rows = self.xs.iter().map(|x| self.read_row(x, &row)).collect();
+        let (next, results) = step(leaves, rows)?;
+        let next_trip =
+            self.apply(&[&trip], &|builder, values| builder.binary_constant(BinaryOp::Add, values[0], 1.0));
+        let all: Vec<Tensor> = [next_trip, row].into_iter().chain(next).chain(results).collect();
+        let mut body = region.close(&all, self.location)?;
+        let result_types: Vec<TensorType> = body.result_types().skip(2).cloned().collect();
+        self.check_carry(types, &result_types[..n_carry])?;
+
+        if let Some(n_trips) = length.as_known()
+            && n_trips > 0
+            && pays_to_unroll(n_trips, &body)
+        {
+            return self.unroll(carry, body, n_trips);
+        }
+        let buffers: Vec<TensorType> = result_types[n_carry..].iter().map(|of| stacked(of, length)).collect();
+        body.collect_rows(1, 2 + n_carry, &buffers, self.location)
+            .map_err(|fault| self.fault(fault.0))?;
+        body.remove_result(1);
+        parameters.extend(buffers.iter().map(|of| ("rows".to_owned(), of.clone())));
+        let condition = self.condition(&parameters, length)?;
+        let mut state = vec![Tensor::from_array(Array::scalar(0i64))];
+        state.extend(carry);
+        state.extend(buffers.iter().map(|of| self.zeros(of)));
+        let operands: Vec<&Tensor> = state.iter().collect();
+        let mut carry = stage_while(self.op, &operands, condition, body, Some(length.clone()), self.location)?;
+        carry.remove(0);
+        let rows = carry.split_off(n_carry);
+        Ok((carry, rows))
+    }
+
+    /// Whether the first parameter is below the length.
+    fn condition(&self, parameters: &[(String, TensorType)], length: &IrDim) -> Result<Region> {
+        let named: Vec<(String, TensorType)> =
+            parameters.iter().enumerate().map(|(place, (name, of))| (format!("{name}_{place}"), of.clone())).collect();
+        let (region, leaves) = OpenRegion::begin("condition", &named, self.location)?;
+        let goes_on = self.apply(&[&leaves[0]], &|builder, values| {
+            let length = builder.size(length, DType::I64)?;
+            builder.compare(Comparison::Lt, values[0], length)
+        });
+        region.close(&[goes_on], self.location)
+    }
+
+    fn unroll(&self, carry: Vec<Tensor>, body: Region, n_trips: i64) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+        let callee = Callee::new(body);
+        let n_carry = carry.len();
+        let mut carry = carry;
+        let mut columns: Vec<Vec<Tensor>> = Vec::new();
+        for trip in 0..n_trips {
+            let trip = Tensor::from_array(Array::scalar(trip));
+            let operands: Vec<&Tensor> = std::iter::once(&trip).chain(&carry).collect();
+            let mut next = callee.stage(self.op, &operands, self.location)?.split_off(2);
+            let results = next.split_off(n_carry);
+            columns.resize_with(results.len(), Vec::new);
+            columns.iter_mut().zip(results).for_each(|(column, result)| column.push(result));
+            carry = next;
+        }
+        let stacked = columns.into_iter().map(|mut column| {
+            if self.direction == Direction::Reverse {
+                column.reverse();
+            }
+            self.stack(column)
+        });
+        Ok((carry, stacked.collect()))
+    }
+
+    fn check_carry(&self, types: &[TensorType], next: &[TensorType]) -> Result<()> {
+        check_types(self.op, &self.carry_paths, types, next, CARRY, self.location)
+    }
+
+    fn result_paths(&self, count: usize) -> Vec<String> {
+        (0..count).map(|place| format!("leaf {place} of the result")).collect()
+    }
+
+    /// One row of a tensor.
+    fn read_row(&self, x: &Tensor, row: &Tensor) -> Tensor {
+        self.apply(&[x, row], &|builder, values| {
+            let zero = builder.scalar(DType::I64, 0.0)?;
+            let mut sizes = builder.dims(values[0]);
+            let row_dims = sizes.iter().skip(1).cloned().collect();
+            sizes[0] = IrDim::ONE;
+            let mut operands = values.to_vec();
+            operands.resize(sizes.len() + 1, zero);
+            let row = builder.add(Op::Index(IndexOp::DynamicSlice { sizes }), &operands)?;
+            builder.reshape(row, row_dims)
+        })
+    }
+
+    fn stack(&self, rows: Vec<Tensor>) -> Tensor {
+        let inputs: Vec<&Tensor> = rows.iter().collect();
+        self.apply(&inputs, &|builder, values| {
+            let rows = values.iter().map(|&value| {
+                let mut dims = builder.dims(value);
+                dims.insert(0, IrDim::ONE);
+                builder.reshape(value, dims)
+            });
+            let rows = rows.collect::<std::result::Result<Vec<Value>, Fault>>()?;
+            builder.concatenate(&rows, 0)
+        })
+    }
+
+    fn zeros(&self, of: &TensorType) -> Tensor {
+        self.apply(&[], &|builder, _| {
+            let zero = builder.scalar(of.dtype, 0.0)?;
+            builder.broadcast_to(zero, &of.dims)
+        })
+    }
+
+    fn apply(&self, inputs: &[&Tensor], build: Build) -> Tensor {
+        let mut inputs: Vec<Operand<'_>> = inputs.iter().map(|input| Operand::Lend(input)).collect();
+        apply_at(self.op, Attributes::none(), &mut inputs, self.location, build)
+    }
+
+    fn fault(&self, message: String) -> Error {
+        fault(self.op, message, self.location)
+    }
+}
+
+/// The type of a row.
+fn row_type(of: &TensorType) -> TensorType {
+    TensorType { dtype: of.dtype, dims: of.dims.iter().skip(1).cloned().collect() }
+}
+
+/// The type of rows, stacked.
+fn stacked(of: &TensorType, length: &IrDim) -> TensorType {
+    TensorType { dtype: of.dtype, dims: std::iter::once(length).chain(&of.dims).cloned().collect() }
+}
+
+fn sizes(of: &TensorType) -> Sizes {
+    Sizes::from(of.dims.iter().cloned().map(Dim::from).collect::<Vec<Dim>>())
+}

@@ -1,0 +1,205 @@
+//! Gradient tapes and gradients of functions, eagerly and within traced functions.
+
+use tancho_core::{GradientTape, Result, Tensor, Variable, function, grad, tensor, value_and_grad};
+use tancho_core::Transform;
+
+#[track_caller]
+fn check(found: &Tensor, expected: &[f32]) {
+    assert_eq!(found.to_vec::<f32>().unwrap(), expected);
+}
+
+#[test]
+fn the_gradient_of_the_guide() -> Result<()> {
+    let x = Variable::new(1.0f32);
+    let f = |x: &Variable| x.square() + 2.0 * x - 5.0;
+    let gradient = || {
+        let tape = GradientTape::new();
+        let y = f(&x);
+        (y.clone(), tape.gradient(&y, &x))
+    };
+    let (y, slope) = gradient();
+    check(&y, &[-2.0]);
+    check(&slope, &[4.0]);
+    let (y, slope) = function(gradient).call(())?;
+    check(&y, &[-2.0]);
+    check(&slope, &[4.0]);
+    Ok(())
+}
+
+#[test]
+fn tensors_are_watched_where_a_tape_is_told_so() -> Result<()> {
+    let gradient = |x: Tensor, y: Tensor| {
+        let tape = GradientTape::persistent();
+        tape.watch(&x);
+        let z = &x * &y + x.square();
+        let w = z.exp().log();
+        (tape.gradient(&w, &x), tape.gradient_or_zeros(&w, &y), tape.gradient(&w, &z))
+    };
+    let check_all = |(x, y, z): (Tensor, Tensor, Tensor)| {
+        check(&x, &[7.0]);
+        check(&y, &[0.0]);
+        check(&z, &[1.0]);
+    };
+    check_all(gradient(tensor(2.0f32), tensor(3.0f32)));
+    check_all(function(gradient).call((tensor(2.0f32), tensor(3.0f32)))?);
+    Ok(())
+}
+
+#[test]
+fn a_captured_tensor_is_a_source_like_others() -> Result<()> {
+    // The literal in the closure has the same bits as the tensor.
+    let x = tensor(3.0f32);
+    let gradient = || {
+        let tape = GradientTape::new();
+        tape.watch(&x);
+        let y = 3.0 * &x;
+        tape.gradient(&y, &x)
+    };
+    check(&gradient(), &[3.0]);
+    check(&function(gradient).call(())?, &[3.0]);
+    Ok(())
+}
+
+#[test]
+fn nested_tapes_give_higher_orders() -> Result<()> {
+    let cube = |x: Tensor| {
+        let outer = GradientTape::new();
+        outer.watch(&x);
+        let inner = GradientTape::new();
+        inner.watch(&x);
+        let y = x.square() * &x;
+        let first = inner.gradient(&y, &x);
+        (first.clone(), outer.gradient(&first, &x))
+    };
+    let check_both = |(first, second): (Tensor, Tensor)| {
+        check(&first, &[12.0]);
+        check(&second, &[12.0]);
+    };
+    check_both(cube(tensor(2.0f32)));
+    check_both(function(cube).call(tensor(2.0f32))?);
+    Ok(())
+}
+
+#[test]
+fn variables_that_share_memory_are_two_sources() -> Result<()> {
+    let start = tensor([1.0f32, 2.0]);
+    let (x, y) = (Variable::new(&start), Variable::new(&start));
+    let gradient = || {
+        let tape = GradientTape::new();
+        let z = (&x * 2.0 + &y * 3.0).sum(..);
+        let [x, y] = tape.gradient(&z, [&x, &y]);
+        (x, y)
+    };
+    let check_both = |(x, y): (Tensor, Tensor)| {
+        check(&x, &[2.0, 2.0]);
+        check(&y, &[3.0, 3.0]);
+    };
+    check_both(gradient());
+    check_both(function(gradient).call(())?);
+    Ok(())
+}
+
+#[test]
+fn gradients_do_not_flow_through_assignments() -> Result<()> {
+    let x = Variable::new(2.0f32);
+    let step = || {
+        let tape = GradientTape::new();
+        let before = x.square();
+        x.assign(&x * 5.0)?;
+        let y = before + x.square();
+        Ok(tape.gradient(&y, &x))
+    };
+    // 2·2 before, and 2·10 after the assignment.
+    check(&step()?, &[24.0]);
+    x.assign(2.0)?;
+    check(&function(step).call(())?, &[24.0]);
+    Ok(())
+}
+
+#[test]
+fn what_is_not_recorded_has_no_gradient() -> Result<()> {
+    let x = Variable::new(2.0f32);
+    let gradient = || {
+        let tape = GradientTape::new();
+        let factor = tape.stop_recording(|| x.square());
+        tape.gradient(&(&x * &factor), &x)
+    };
+    check(&gradient(), &[4.0]);
+    check(&function(gradient).call(())?, &[4.0]);
+
+    let tape = GradientTape::new();
+    let y = tensor(1.0f32) * 2.0;
+    let error = tape.gradient(&y, &x).check().unwrap_err().to_string();
+    assert!(error.contains("the target does not depend on source 0") && error.contains(file!()), "{error}");
+    let again = tape.gradient(&y, &x).check().unwrap_err().to_string();
+    assert!(again.contains("a tape that is not persistent gives one gradient"), "{again}");
+    Ok(())
+}
+
+#[test]
+fn a_traced_function_is_one_step_of_a_tape() -> Result<()> {
+    let w = Variable::new([[1.0f32, 2.0], [3.0, 4.0]]);
+    let layer = {
+        let w = w.clone();
+        function(move |x: Tensor| x.matmul(&w).square().sum(..))
+    };
+    let tape = GradientTape::new();
+    let x = tensor([[1.0f32, -1.0]]);
+    tape.watch(&x);
+    let y = layer.call(&x)? * 0.5;
+    let (dx, dw) = tape.gradient(&y, (&x, &w));
+    check(&dx, &[-6.0, -14.0]);
+    check(&dw, &[-2.0, -2.0, 2.0, 2.0]);
+    Ok(())
+}
+
+#[test]
+fn functions_have_gradients_as_functions() -> Result<()> {
+    let cube = |x: Tensor| x.square() * &x;
+    check(&grad(cube).call(tensor(2.0f32))?, &[12.0]);
+    check(&grad(grad(cube)).call(tensor(2.0f32))?, &[12.0]);
+    check(&grad(grad(grad(cube))).call(tensor(2.0f32))?, &[6.0]);
+    check(&function(grad(grad(cube))).call(tensor(2.0f32))?, &[12.0]);
+    let product = value_and_grad(|(x, y): (Tensor, Tensor), z: Tensor| &x * &y * &z);
+    let same = tensor(3.0f32);
+    let (value, (dx, dy)) = product.call(((same.clone(), same.clone()), &same))?;
+    check(&value, &[27.0]);
+    check(&dx, &[9.0]);
+    check(&dy, &[9.0]);
+    Ok(())
+}
+
+#[test]
+fn the_jacobian_has_a_row_for_each_element() -> Result<()> {
+    let jacobian = |x: Tensor| {
+        let tape = GradientTape::new();
+        tape.watch(&x);
+        let y = x.square() * tensor([1.0f32, 2.0, 3.0]);
+        tape.jacobian(&y, &x)
+    };
+    let expected = [2.0, 0.0, 0.0, 0.0, 8.0, 0.0, 0.0, 0.0, 18.0];
+    let x = tensor([1.0f32, 2.0, 3.0]);
+    check(&jacobian(x.clone()), &expected);
+    check(&function(jacobian).call(&x)?, &expected);
+    Ok(())
+}
+
+#[test]
+fn a_loop_compiles_its_gradient_once() -> Result<()> {
+    let x = Variable::new([1.0f32, 2.0]);
+    let step = || {
+        let tape = GradientTape::new();
+        let loss = (x.square() * 3.0).sum(..);
+        x.assign_sub(0.1 * tape.gradient(&loss, &x))
+    };
+    step()?;
+    // Other tests compile at the same time; what a step would compile, every round would.
+    let compiles = |_| -> Result<bool> {
+        let compiled = tancho_core::compiled_kernels();
+        step()?;
+        Ok(tancho_core::compiled_kernels() > compiled)
+    };
+    let rounds = (0..50).map(compiles).collect::<Result<Vec<bool>>>()?;
+    assert!(rounds.iter().any(|compiled| !compiled));
+    Ok(())
+}
