@@ -10,6 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tancho-tensor", &[]),
     ("tancho-ir", &["tancho-tensor"]),
     ("tancho-interp", &["tancho-tensor", "tancho-ir"]),
+    ("tancho-autodiff", &["tancho-tensor", "tancho-ir"]),
     ("tancho-passes", &["tancho-tensor", "tancho-ir"]),
     ("tancho-kernels", &[]),
     ("tancho-codegen", &["tancho-tensor", "tancho-ir", "tancho-kernels"]),
@@ -22,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tancho-cli",
         &["tancho-tensor", "tancho-ir", "tancho-interp", "tancho-passes", "tancho-runtime", "tancho-formats"],
     ),
-    ("tancho-testing", &["tancho-tensor", "tancho-ir", "tancho-interp", "tancho-passes"]),
+    ("tancho-testing", &["tancho-tensor", "tancho-ir", "tancho-interp", "tancho-autodiff", "tancho-passes"]),
 ];
 
 /// The crates that may reach the interpreter through what they depend on in earnest: tests, and the program for its

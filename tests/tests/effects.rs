@@ -35,14 +35,16 @@ fn host_note(config: &str, operands: &[Array]) -> Vec<Array> {
 }
 
 /// The lines that a run prints, and the error that it ends with.
-fn lines_of(run: impl FnOnce() -> Result<(), String>) -> (Vec<String>, Option<String>) {
+type Outcome = (Vec<String>, Option<String>);
+
+fn lines_of(run: impl FnOnce() -> Result<(), String>) -> Outcome {
     LINES.take();
     let error = run().err();
     (LINES.take(), error)
 }
 
 /// The ways to run a graph, each with its name.
-fn runs(graph: &Graph, arguments: &[Array]) -> Vec<(String, (Vec<String>, Option<String>))> {
+fn runs(graph: &Graph, arguments: &[Array]) -> Vec<(String, Outcome)> {
     capture();
     let interpret = || {
         let host = Host { custom_calls: &|call, operands| Some(Ok(host_note(&call.config, operands))), print: &note };
@@ -150,7 +152,7 @@ fn callees_loops_and_branches_print_in_program_order() {
     let [one, two, four, minus] = [1f32, 2.0, 4.0, -4.0].map(|scale| vector(&[scale, 2.0 * scale, 3.0 * scale]));
     check(
         &text,
-        &[one.clone()],
+        std::slice::from_ref(&one),
         &[
             "log 0",
             "logged 1",

@@ -46,11 +46,13 @@ use regions::{Region, Regions};
 /// leading axis of that size, and so has every result.
 ///
 /// The size is a number, or an expression whose symbols a parameter binds: where it is a symbol of its own, at least one
-/// parameter must be batched. Parameters beyond the end of `batched` are not.
+/// parameter must be batched. A symbol that the graph has already is the same size. Parameters beyond the end of `batched`
+/// are not batched.
 ///
-/// An effect happens once for the whole batch: `print` prints the values of all elements, and `assert` looks at all. Loops
-/// whose condition is batched run until no element goes on, and what has ended keeps its state; branches whose index is
-/// batched are all computed. So the ops in them must end and may not have effects.
+/// An effect happens once for the whole batch: `print` prints the values of all elements, and `assert` looks at all. A loop
+/// whose condition is batched runs until no element goes on, and what has ended keeps its state; branches whose index is
+/// batched are all computed. So a loop within those must also end for elements that would not have come there, and there may
+/// be no effects.
 ///
 /// Some ops with batched operands need at least one element, which is a constraint where the size is a symbol.
 ///

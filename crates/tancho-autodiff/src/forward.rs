@@ -1,7 +1,7 @@
 //! Forward mode: the tangents of values.
 //!
-//! Nodes are visited in topological order, and the tangents of the operands give those of the results. For an op that is no
-//! flow of control this is its rule for reverse mode, transposed:
+//! Nodes are visited in topological order, and the tangents of the operands give those of the results. The movement of data
+//! moves tangents as it moves values. For other ops that are no flow of control this is the rule for reverse mode, transposed:
 //! 1. In a graph of its own, the rule gives the cotangents of the operands as functions of those of the results.
 //! 2. These functions are linear, so that reverse mode on them, with tangents of the operands as seeds, gives the tangents
 //!    of the results.
@@ -108,8 +108,8 @@ fn push_forward(
     given: &[Option<Value>],
 ) -> Result<Vec<Option<Value>>, DiffError> {
     match op {
+        Op::Shape(_) => move_alike(graph, id, op, given).map_err(|error| rule_error(graph, id, error)),
         Op::Elementwise(_)
-        | Op::Shape(_)
         | Op::Reduce(_)
         | Op::Dot(_)
         | Op::Conv(_)
@@ -137,6 +137,26 @@ fn push_forward(
             }),
         },
     }
+}
+
+/// The op itself on tangents, zeros where there is none: what moves elements is linear in all operands together.
+fn move_alike(
+    graph: &mut Graph,
+    id: NodeId,
+    op: &Op,
+    given: &[Option<Value>],
+) -> Result<Vec<Option<Value>>, OpError> {
+    let node = graph.node(id);
+    let (operands, span) = (node.operands().to_vec(), derived_span(node.span(), SCOPE));
+    let mut build = Build::new(graph, span);
+    let mut arguments = Vec::new();
+    for (&operand, tangent) in operands.iter().zip(given) {
+        arguments.push(match tangent {
+            Some(tangent) => *tangent,
+            None => build.zeros_like(operand)?,
+        });
+    }
+    Ok(vec![Some(build.add(op.clone(), &arguments)?)])
 }
 
 /// The rule for reverse mode, transposed; see the file's own documentation.

@@ -14,8 +14,15 @@ use tancho_testing::random::{RandomOptions, random_graph, symbol_size};
 use tancho_testing::samples::{Sample, host_functions, samples, symbolic_samples};
 use tancho_testing::values::{Flavour, Generator, array};
 
-/// Samples with more elements take the interpreter too long for all combinations of operands.
-const MAX_ELEMENTS: usize = 400;
+/// Samples with more elements take the interpreter too long for all combinations of operands, but in a long run.
+fn max_elements() -> usize {
+    if std::env::var_os("TANCHO_SWEEP").is_some() { 5000 } else { 400 }
+}
+
+/// How many random graphs are tried.
+fn n_seeds() -> u64 {
+    std::env::var("TANCHO_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(200)
+}
 
 fn run(graph: &Graph, arguments: &[Array]) -> Result<Vec<Array>, InterpretError> {
     interpret_hosted(graph, arguments, &Host { custom_calls: &host_functions, print: &|_| {} })
@@ -95,7 +102,7 @@ fn is_host_call(sample: &Sample) -> bool {
 #[test]
 fn every_sample_is_batched_for_every_set_of_operands() {
     for (number, sample) in samples().iter().enumerate() {
-        if sample.elements() > MAX_ELEMENTS || is_host_call(sample) {
+        if sample.elements() > max_elements() || is_host_call(sample) {
             continue;
         }
         let (graph, what, seed) = (sample.graph(), sample.to_string(), number as u64);
@@ -171,7 +178,7 @@ const RANDOM_OPTIONS: RandomOptions =
 
 #[test]
 fn random_graphs_are_batched() {
-    for seed in 0..400 {
+    for seed in 0..n_seeds() {
         let options = RandomOptions { symbols: seed % 2 == 0, ..RANDOM_OPTIONS };
         let graph = random_graph(seed, options);
         let mut random = Generator::new(seed);
@@ -183,15 +190,41 @@ fn random_graphs_are_batched() {
 
 #[test]
 fn batches_of_batches_are_batches() {
-    for seed in 1000..1100 {
+    for seed in 1000..1000 + n_seeds() / 2 {
         let graph = random_graph(seed, RANDOM_OPTIONS);
         let mut random = Generator::new(seed);
         let inner = random_set(&mut random, graph.parameter_count());
         let outer = random_set(&mut random, graph.parameter_count());
         // The first batch gives what each element gives, as the other test shows; the second one is compared with it.
         let once = batch(&graph, &Dim::symbol("inner3"), &inner).unwrap();
-        check(&format!("seed {seed}"), &once, &outer, &Dim::known(2), 2, Flavour::Tame, seed);
+        let size = if random.below(2) == 0 { Dim::known(2) } else { Dim::symbol("outer2") };
+        check(&format!("seed {seed}"), &once, &outer, &size, 2, Flavour::Tame, seed);
     }
+}
+
+#[test]
+fn gradients_of_random_graphs_are_batched() {
+    let mut count = 0;
+    for seed in 2000..2000 + n_seeds() {
+        let graph = random_graph(seed, RANDOM_OPTIONS);
+        let floats = graph.parameter_types().map(|of| of.dtype.is_float());
+        let wrt: Vec<usize> = floats.enumerate().filter(|(_, is_float)| *is_float).map(|(place, _)| place).collect();
+        // Not every op has a gradient.
+        let Ok(gradient) = vjp(&graph, &wrt) else { continue };
+        if wrt.is_empty()
+            || run(
+                &gradient,
+                &arguments(&gradient, &vec![false; gradient.parameter_count()], 1, Flavour::Tame, seed)[0],
+            )
+            .is_err()
+        {
+            continue;
+        }
+        let batched = random_set(&mut Generator::new(seed), gradient.parameter_count());
+        check(&format!("seed {seed}"), &gradient, &batched, &Dim::symbol("batch2"), 2, Flavour::Tame, seed);
+        count += 1;
+    }
+    assert!(count >= n_seeds() / 4, "{count}");
 }
 
 #[test]

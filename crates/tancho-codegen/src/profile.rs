@@ -195,13 +195,7 @@ impl Clock {
     }
 
     /// The steps of a plan with what was measured of them.
-    fn profiles(
-        &mut self,
-        plan: usize,
-        costs: Vec<StepCost>,
-        calls: u64,
-        labels: &mut [Label],
-    ) -> Vec<StepProfile> {
+    fn profiles(&mut self, plan: usize, costs: Vec<StepCost>, calls: u64, labels: &mut [Label]) -> Vec<StepProfile> {
         let mut profiles = Vec::new();
         for (step, cost) in costs.into_iter().enumerate() {
             let number = self.plans[plan].first + step;
@@ -268,9 +262,8 @@ fn add_plan(plan: &Plan, plans: &mut Vec<PlanNode>, count: &mut usize) -> usize 
     let node = plans.len();
     plans.push(PlanNode { first: *count, nested: Vec::new() });
     *count += plan.step_count();
-    let inner = |step| {
-        nested_plans(step).into_iter().map(|nested| add_plan(&nested.plan, plans, count)).collect::<Vec<_>>()
-    };
+    let inner =
+        |step| nested_plans(step).into_iter().map(|nested| add_plan(&nested.plan, plans, count)).collect::<Vec<_>>();
     let nested = plan.steps.iter().map(inner).collect();
     plans[node].nested = nested;
     node
@@ -317,9 +310,11 @@ impl fmt::Display for Profile {
         let in_steps: Duration = self.steps.iter().map(|step| step.time).sum();
         let outside = self.time.saturating_sub(in_steps);
         let (time, outside) = (microseconds(self.time), microseconds(outside));
-        writeln!(f, "profile of @{}: {calls} on {threads}, median {time} us, {outside} us of it outside of the steps", {
-            &self.program
-        })?;
+        writeln!(
+            f,
+            "profile of @{}: {calls} on {threads}, median {time} us, {outside} us of it outside of the steps",
+            { &self.program }
+        )?;
         let mut table =
             Table::new(&["time us", "share", "runs", "FLOP", "GFLOP/s", "bytes", "GB/s"], &["step", "source"]);
         self.add_rows(&mut table, &self.steps, 0);

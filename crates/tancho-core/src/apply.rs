@@ -11,7 +11,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use tancho_ir::{Graph, Span, TensorType, Value};
+use tancho_ir::{Graph, Op, Span, TensorType, Value};
 use tancho_runtime::{Argument, CallError, CompileOptions, Executable, Plan};
 use tancho_tensor::{Array, DType, Shape};
 
@@ -200,6 +200,33 @@ fn run_eagerly(
         Some(inputs) => tape::record(&entry.graph, inputs, results),
         None => results.into_iter().map(|array| Tensor(Repr::Value(array))).collect(),
     })
+}
+
+/// Carries out an operation that has an effect and no results; no tape sees it.
+///
+/// # Errors
+/// An input carries an error, the operation does not take the inputs, or it fails.
+pub(crate) fn apply_effect(
+    op: &'static str,
+    attributes: Attributes,
+    inputs: &mut [Operand<'_>],
+    effect: Op,
+    location: &'static Location<'static>,
+) -> Result<()> {
+    read_variables(inputs, location);
+    if trace::is_active() {
+        let tensors: SmallVec<[&Tensor; 4]> = inputs.iter().filter_map(Operand::tensor).collect();
+        return trace::stage_with_state(op, &tensors, &[], &[], location, effect).map(drop);
+    }
+    let arrays = arrays_of(op, inputs, location)?;
+    let build: BuildAll = &|builder, values| {
+        builder.add(effect.clone(), values)?;
+        Ok(SmallVec::new())
+    };
+    let entry = prepare(op, attributes, &arrays, build, location)?;
+    let mut arguments: SmallVec<[Argument; 3]> = arrays.into_iter().map(Argument::Lend).collect();
+    entry.plan.run(&mut arguments).map_err(|source| call_error(op, source, location))?;
+    Ok(())
 }
 
 /// Puts the only result of an operation on an array and other inputs in the array's place; no tape sees it.

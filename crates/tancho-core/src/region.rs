@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::panic::Location;
 use std::sync::Arc;
 
-use tancho_ir::ops::{ControlOp, IndexOp, ShapeOp};
+use tancho_ir::ops::{CallGradient, ControlOp, IndexOp, ShapeOp};
 use tancho_ir::{Dim, Dims, Graph, Op, Relation, Span, Symbol, TensorType, Value, attribute_dims};
 use tancho_tensor::DType;
 
@@ -320,6 +320,50 @@ impl Callee {
     pub(crate) fn new(region: Region) -> Callee {
         let Aligned { mut graphs, inputs, assigned } = align(vec![region]);
         Callee { graph: Arc::new(graphs.remove(0)), inputs, assigned }
+    }
+
+    pub(crate) fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    /// Whether the region uses anything of what is around it.
+    pub(crate) fn captures(&self) -> bool {
+        !self.inputs.is_empty()
+    }
+
+    /// The names of the variables that it assigns.
+    pub(crate) fn assigned_names(&self) -> impl Iterator<Item = &str> {
+        self.assigned.iter().map(|cell| cell.name())
+    }
+
+    /// Stages a call of another graph over the same operands, behind what is its own.
+    ///
+    /// # Errors
+    /// The operands do not fit.
+    pub(crate) fn stage_as(
+        &self,
+        name: &'static str,
+        graph: &Arc<Graph>,
+        own: &[&Tensor],
+        location: &'static Location<'static>,
+    ) -> Result<Vec<Tensor>> {
+        let op = Op::Control(ControlOp::call(graph.clone()));
+        trace::stage_with_state(name, own, &self.inputs, &self.assigned, location, op)
+    }
+
+    /// As [`Callee::stage`], with another way to the gradient.
+    ///
+    /// # Errors
+    /// The operands do not fit.
+    pub(crate) fn stage_with(
+        &self,
+        name: &'static str,
+        gradient: CallGradient,
+        own: &[&Tensor],
+        location: &'static Location<'static>,
+    ) -> Result<Vec<Tensor>> {
+        let op = Op::Control(ControlOp::Call { callee: self.graph.clone(), gradient });
+        trace::stage_with_state(name, own, &self.inputs, &self.assigned, location, op)
     }
 
     /// Stages a call, on operands for the region's own parameters.

@@ -46,6 +46,15 @@ struct Entry<T> {
     last_used: AtomicU64,
 }
 
+impl<T> Entry<T> {
+    fn touch(&self, now: u64) {
+        // Written when it changes only: all threads of a front read it.
+        if self.last_used.load(Relaxed) < now {
+            self.last_used.store(now, Relaxed);
+        }
+    }
+}
+
 impl<T: Clone> Table<T> {
     pub(crate) const fn new(capacity: usize) -> Self {
         Table {
@@ -59,18 +68,20 @@ impl<T: Clone> Table<T> {
 
     pub(crate) fn get(&self, words: &[u64], statics: &[&dyn AnyStatic]) -> Option<Arc<T>> {
         let front = self.front();
+        let now = self.clock.load(Relaxed);
         if let Some(entry) = find(&read(&front.0), words, statics) {
+            entry.touch(now);
             return Some(entry.value.clone());
         }
         let entries = read(&self.entries);
         let entry = find(&entries, words, statics)?;
-        entry.last_used.store(self.clock.load(Relaxed), Relaxed);
+        entry.touch(now);
         // The table stays locked, so that nothing leaves it that is on the way to a front.
         let mut held = write(&front.0);
         if held.len() >= FRONT_CAPACITY {
             held.clear();
         }
-        Some(insert(&mut held, words, statics, Arc::new(entry.value.clone()), 0))
+        Some(insert(&mut held, words, statics, Arc::new(entry.value.clone()), now))
     }
 
     /// The value under a key, which is made while the table is locked: making it must be cheap.
@@ -98,6 +109,16 @@ impl<T: Clone> Table<T> {
     }
 
     fn evict(&self, entries: &mut Entries<T>) {
+        // What was found in a front was used as well; nothing that leaves stays there.
+        for front in self.fronts.get().into_iter().flatten() {
+            for (words, same) in write(&front.0).drain() {
+                for held in same {
+                    let here = entries.get(&words).into_iter().flatten();
+                    here.filter(|entry| same_statics(&entry.statics, &held.statics))
+                        .for_each(|entry| entry.touch(held.last_used.load(Relaxed)));
+                }
+            }
+        }
         let mut uses: Vec<u64> = entries.values().flatten().map(|entry| entry.last_used.load(Relaxed)).collect();
         let middle = uses.len() / 2;
         let (_, &mut median, _) = uses.select_nth_unstable(middle);
@@ -106,9 +127,6 @@ impl<T: Clone> Table<T> {
             !same.is_empty()
         });
         self.len.store(entries.values().map(SmallVec::len).sum(), Relaxed);
-        for front in self.fronts.get().into_iter().flatten() {
-            write(&front.0).clear();
-        }
     }
 
     #[cfg(test)]
@@ -164,6 +182,10 @@ fn insert<T: Clone>(
 
 pub(crate) fn equal_statics(held: &[Box<dyn AnyStatic>], given: &[&dyn AnyStatic]) -> bool {
     held.len() == given.len() && held.iter().zip(given).all(|(held, given)| held.equals(*given))
+}
+
+fn same_statics(held: &Statics, others: &Statics) -> bool {
+    held.len() == others.len() && held.iter().zip(others).all(|(held, other)| held.equals(&**other))
 }
 
 #[cfg(test)]

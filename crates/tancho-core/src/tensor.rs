@@ -7,10 +7,13 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, LazyLock};
 
+use tancho_ir::ops::ControlOp;
 use tancho_ir::{TensorType, Value};
 use tancho_tensor::{Array, DType, Element};
 
+use crate::apply::{Attributes, apply};
 use crate::error::{Error, ErrorKind, Result};
+use crate::operand::Operand;
 use crate::scalar::{Literal, literal_array};
 use crate::shape::Shape;
 use crate::tape::RecordId;
@@ -103,6 +106,14 @@ impl Tensor {
 
     pub(crate) fn fault_at(op: &'static str, message: String, location: &'static Location<'static>) -> Tensor {
         Tensor::from_error(Error::at(ErrorKind::Op { op, message }, location))
+    }
+
+    /// The tensor as one that no gradient flows through.
+    #[track_caller]
+    pub fn stop_gradient(&self) -> Tensor {
+        apply("stop_gradient", Attributes::none(), [Operand::Lend(self)], &|builder, values| {
+            builder.add(ControlOp::StopGradient.into(), values)
+        })
     }
 
     /// The error that the tensor carries.

@@ -15,11 +15,11 @@ mod widen;
 use std::fmt;
 
 use tancho_autodiff::{DiffError, jvp, vjp};
-use tancho_interp::interpret_with;
+use tancho_interp::{Host, interpret_hosted};
 use tancho_ir::{Graph, verify};
 use tancho_tensor::{Array, DType};
 
-pub use points::{arguments, has_finite_differences};
+pub use points::{arguments, arguments_of, has_finite_differences, point};
 pub use table::{Differentiability, differentiability, gradient_line, table};
 pub use widen::{widen, widen_array};
 
@@ -78,7 +78,8 @@ pub fn verified_vjp(graph: &Graph) -> Checked<Graph> {
 }
 
 fn evaluate(graph: &Graph, arguments: &[Array]) -> Checked<Vec<Array>> {
-    interpret_with(graph, arguments, &host_functions).or_else(|error| wrong(format!("{error}")))
+    let host = Host { custom_calls: &host_functions, print: &|_| {} };
+    interpret_hosted(graph, arguments, &host).or_else(|error| wrong(format!("{error}")))
 }
 
 /// A seeded cotangent or direction for an array: numbers between −1 and 1, none of them tiny.
@@ -132,7 +133,10 @@ pub fn gradient_at(graph: &Graph, arguments: &[Array], seed: u64) -> Checked<Gra
     let all = [arguments, &seeds].concat();
     let found = evaluate(&gradient, &all)?;
     if let Some(position) = (0..results.len()).find(|&position| !found[position].same_bits(&results[position])) {
-        return wrong(format!("result {position} is {} with the gradient and {} without", found[position], results[position]));
+        return wrong(format!(
+            "result {position} is {} with the gradient and {} without",
+            found[position], results[position]
+        ));
     }
     let cotangents = found[results.len()..].to_vec();
     for (position, cotangent) in float_parameters(graph).into_iter().zip(&cotangents) {
@@ -150,6 +154,12 @@ fn dot(x: &Array, y: &Array) -> f64 {
 /// The sum of the absolute products, to which a difference is compared.
 fn scale(x: &Array, y: &Array) -> f64 {
     x.to_f64_vec().iter().zip(y.to_f64_vec()).map(|(x, y)| (x * y).abs()).sum()
+}
+
+/// As it is, but 0 for what is infinite: the maximum of no elements, which does not change.
+fn finite(x: &Array) -> Array {
+    let elements: Vec<f64> = x.to_f64_vec().iter().map(|&x| if x.is_infinite() { 0.0 } else { x }).collect();
+    Array::new(x.shape().clone(), &elements).expect("memory for a test")
 }
 
 /// Half of the distance of the two outer places of a difference.
@@ -176,12 +186,12 @@ pub fn check_gradient(graph: &Graph, arguments: &[Array], seed: u64) -> Checked 
             let mut moved = arguments.to_vec();
             moved[position] = shifted(&arguments[position], &direction, distance);
             let results = evaluate(graph, &moved)?;
-            let floats = results.iter().filter(|result| result.dtype().is_float());
-            let pairs: Vec<(&Array, &Array)> = floats.zip(seeds).collect();
+            let floats = results.iter().filter(|result| result.dtype().is_float()).map(finite);
+            let pairs: Vec<(Array, &Array)> = floats.zip(seeds).collect();
             // What a difference loses by rounding grows with the values.
             let size: f64 = pairs.iter().map(|(result, seed)| scale(result, seed)).sum();
             sizes = sizes.max(size * 1e-3);
-            Ok(pairs.into_iter().map(|(result, seed)| dot(result, seed)).sum())
+            Ok(pairs.iter().map(|(result, seed)| dot(result, seed)).sum())
         };
         let narrow = (value_at(STEP / 2.0)? - value_at(-STEP / 2.0)?) / STEP;
         let wide = (value_at(STEP)? - value_at(-STEP)?) / (2.0 * STEP);
@@ -200,8 +210,7 @@ pub fn check_gradient(graph: &Graph, arguments: &[Array], seed: u64) -> Checked 
 }
 
 fn shifted(x: &Array, direction: &Array, distance: f64) -> Array {
-    let elements: Vec<f64> =
-        x.to_f64_vec().iter().zip(direction.to_f64_vec()).map(|(x, t)| x + distance * t).collect();
+    let elements: Vec<f64> = x.to_f64_vec().iter().zip(direction.to_f64_vec()).map(|(x, t)| x + distance * t).collect();
     Array::new(x.shape().clone(), &elements).expect("memory for a test")
 }
 

@@ -12,6 +12,7 @@ use tancho_ir::ops::{BinaryOp, ElementwiseOp, IndexOp, ReduceOp, ShapeOp, UnaryO
 use tancho_ir::{Op, PrintOptions, infer, print};
 use tancho_tensor::DType;
 
+use crate::gradcheck::gradient_line;
 use crate::samples::{Sample, prototypes, samples};
 
 /// A family: the name of its file, its title, and the documented items that stand before its ops and behind them.
@@ -130,6 +131,7 @@ fn write_facts(out: &mut String, op: &Op, samples: &[Sample]) {
             if names.len() == DType::ALL.len() { "all".into() } else { names.join(", ") }
         );
     }
+    let _ = writeln!(out, "- Gradient: {}", gradient_line(op, samples));
     if let Some(line) = example(op, samples) {
         let _ = writeln!(out, "- Text: `{line}`");
     }

@@ -24,8 +24,10 @@
 //!
 //! - [`Tensor`] has the operations as methods; [`tensor()`], [`zeros`], [`arange`] and others make one.
 //! - [`function()`] and the attribute [`#[function]`](macro@function) make a traced [`Function`].
-//! - [`Concrete`] is a function for one signature: its graph, and every stage of the compiler as text ([`Stage`]).
+//! - [`Concrete`] is a function for one signature: its graph, every stage of the compiler as text ([`Stage`]), what a call
+//!   costs ([`Cost`]), and where its time goes ([`Profile`]).
 //! - [`Tree`] is what traced functions take and give: tensors in tuples, arrays, vectors, maps and structs.
+//! - [`random`] has random numbers, which are functions of a key.
 //! - [`Program`] is a graph that was read from a file.
 
 #![forbid(unsafe_code)]
@@ -42,12 +44,14 @@ pub use tancho_ir as ir;
 pub mod prelude {
     pub use tancho_core::{
         Axes, Concrete, ConvLayout, ConvOptions, DType, Device, Dim, Ellipsis, Error, Function, NewAxis, Padding,
-        Program, Result, Shape, Spec, Stage, Static, Tensor, Tree, TriangularOptions, WindowOptions, arange, between,
-        bf16, concat, devices, elu, eye, f16, full, function, gelu, gelu_tanh, iota, keep, layer_norm, leaky_relu,
-        linspace, log_softmax, matmul, maximum, minimum, one_hot, ones, relu, scope, segment_max, segment_min,
-        segment_prod, segment_sum, select, sigmoid, silu, softmax, softplus, spec, stack, step, tanh, tensor,
-        tensor_scatter_nd_add, tensor_scatter_nd_max, tensor_scatter_nd_min, tensor_scatter_nd_sub,
-        tensor_scatter_nd_update, tensordot, zeros,
+        Program, Result, Shape, Spec, Stage, Static, Tensor, Tree, TriangularOptions, WindowOptions, arange,
+        assert_all, between, bf16, concat, cond, devices, elu, eye, f16, for_loop, full, function, gelu, gelu_tanh,
+        iota, keep, layer_norm, leaky_relu, linspace, log_softmax, map, matmul, maximum, minimum, one_hot, ones,
+        print, relu, scan, scan_reverse, scope, segment_max, segment_min, segment_prod, segment_sum, select, sigmoid,
+        silu, softmax, softplus, spec, stack, step, switch, tanh, tensor, tensor_scatter_nd_add,
+        tensor_scatter_nd_max, tensor_scatter_nd_min, tensor_scatter_nd_sub, tensor_scatter_nd_update, tensordot,
+        while_loop, while_loop_bounded, zeros,
     };
+    pub use tancho_core::random::{self, Seed};
     pub use tancho_macros::{Tree, function};
 }

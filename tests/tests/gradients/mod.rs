@@ -4,5 +4,6 @@
 //! By default a few samples of each op are checked, and all of them where the environment asks for a sweep.
 
 mod samples;
+mod programs;
 mod table;
 mod ties;

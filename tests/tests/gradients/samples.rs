@@ -94,18 +94,14 @@ fn check_wide(
     let (samples, graphs): (Vec<Sample>, Vec<tancho_ir::Graph>) =
         wide_samples().into_iter().filter(|(sample, _)| is_wanted(sample)).unzip();
     check_all(&samples, |sample, number| {
-        let point: Vec<_> =
-            arguments(sample, number).iter().map(tancho_testing::gradcheck::widen_array).collect();
+        let point: Vec<_> = arguments(sample, number).iter().map(tancho_testing::gradcheck::widen_array).collect();
         check(sample, &graphs[number as usize], &point, number)
     });
 }
 
 #[test]
 fn gradients_are_the_slopes_of_differences() {
-    check_wide(
-        |sample| has_finite_differences(&sample.op),
-        |_, graph, point, seed| check_gradient(graph, point, seed),
-    );
+    check_wide(|sample| has_finite_differences(&sample.op), |_, graph, point, seed| check_gradient(graph, point, seed));
 }
 
 #[test]

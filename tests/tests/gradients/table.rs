@@ -16,5 +16,8 @@ fn the_table_of_gradients_is_up_to_date() {
     for (line, (new, old)) in table.lines().zip(found.lines()).enumerate() {
         assert_eq!(new, old, "line {}; UPDATE=1 cargo test -p tancho-tests writes the table anew", line + 1);
     }
-    assert!(found == table, "the table has another number of lines; UPDATE=1 cargo test -p tancho-tests writes it anew");
+    assert!(
+        found == table,
+        "the table has another number of lines; UPDATE=1 cargo test -p tancho-tests writes it anew"
+    );
 }

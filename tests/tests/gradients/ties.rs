@@ -91,10 +91,12 @@ fn dropped_updates_have_no_cotangent() {
     check(&text("add"), &[x, places, updates], &[cotangent], &[&[10.0, 20.0, 30.0], &[10.0, 0.0, 10.0, 0.0]]);
     check(&text("multiply"), &[x, places, updates], &[cotangent], &[&[0.0, 20.0, 30.0], &[0.0, 0.0, 20.0, 0.0]]);
     let tied: &[f64] = &[1.0, 4.0, 1.0, 8.0];
-    check(&text("maximum"), &[&[1.0, 2.0, 3.0], places, tied], &[&[9.0, 20.0, 30.0]], &[
-        &[3.0, 20.0, 30.0],
-        &[3.0, 0.0, 3.0, 0.0],
-    ]);
+    check(
+        &text("maximum"),
+        &[&[1.0, 2.0, 3.0], places, tied],
+        &[&[9.0, 20.0, 30.0]],
+        &[&[3.0, 20.0, 30.0], &[3.0, 0.0, 3.0, 0.0]],
+    );
     // The last one that is written is the one that counts.
     let last = "func @last(%a: f64[], %b: f64[]) -> f64[] { return %b } ";
     let text = format!("{last}{}", function.replace("BODY", "last"));

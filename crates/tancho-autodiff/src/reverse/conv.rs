@@ -52,7 +52,11 @@ fn by_operand(build: &mut Build<'_>, op: &ConvOp, lhs: Value, rhs: Value, cotang
     let groups = op.feature_groups.max(op.batch_groups);
     let window = (0..op.window.len()).map(|number| {
         let sizes = sizes_along(build, op, number, lhs, rhs, cotangent);
-        transposed_window(&WindowAxis { size: sizes.kernel, ..op.window[number].clone() }, &sizes.operand, &sizes.result)
+        transposed_window(
+            &WindowAxis { size: sizes.kernel, ..op.window[number].clone() },
+            &sizes.operand,
+            &sizes.result,
+        )
     });
     let window = window.map(|axis| WindowAxis { size: Dim::ONE, ..axis }).collect();
     let kernel = exchange_features(build, rhs, &op.rhs, groups)?;
@@ -104,14 +108,7 @@ pub(super) fn transposed_window(window: &WindowAxis, size: &Dim, places: &Dim) -
     // Such that the number of places is `(size − 1)·base_dilation / base_dilation + 1`.
     let padded = (size.clone() - Dim::ONE) * Dim::known(*base_dilation) + span;
     let high = padded - low.clone() - dilated(places, *stride);
-    WindowAxis {
-        size: kernel.clone(),
-        stride: *base_dilation,
-        low,
-        high,
-        base_dilation: *stride,
-        dilation: *dilation,
-    }
+    WindowAxis { size: kernel.clone(), stride: *base_dilation, low, high, base_dilation: *stride, dilation: *dilation }
 }
 
 /// The axes with batch and feature exchanged.

@@ -32,7 +32,12 @@ pub(super) fn pull_back(pullback: &mut Pullback<'_>, op: &IndexOp) -> Result<(),
 }
 
 /// Adds updates at places to what an operand's cotangent is so far.
-fn scatter_share(pullback: &mut Pullback<'_>, position: usize, op: ScatterOp, operands: [Value; 2]) -> Result<(), Fault> {
+fn scatter_share(
+    pullback: &mut Pullback<'_>,
+    position: usize,
+    op: ScatterOp,
+    operands: [Value; 2],
+) -> Result<(), Fault> {
     if !pullback.wanted[position] {
         return Ok(());
     }

@@ -33,12 +33,8 @@ fn cholesky(pullback: &mut Pullback<'_>, lower: bool) -> Result<(), Fault> {
     let (factor, cotangent) = (turned(build, factor)?, turned(build, cotangent)?);
     let product = matmul(build, [factor, cotangent], [true, false])?;
     let product = lower_half(build, product)?;
-    let solve = |left_side, transpose| LinalgOp::TriangularSolve {
-        left_side,
-        lower: true,
-        unit_diagonal: false,
-        transpose,
-    };
+    let solve =
+        |left_side, transpose| LinalgOp::TriangularSolve { left_side, lower: true, unit_diagonal: false, transpose };
     let half = build.add(solve(true, true), &[factor, product])?;
     let both = build.add(solve(false, false), &[factor, half])?;
     let mirrored = transpose(build, both)?;

@@ -33,6 +33,9 @@ pub(super) fn pull_back(pullback: &mut Pullback<'_>, op: &ReduceOp) -> Result<()
             let dtype = build.dtype(x);
             let ones = build.convert(dtype, is_extreme)?;
             let count = build.sum(ones, op.axes.clone())?;
+            // No elements have no maximum, and a NaN is equal to nothing.
+            let one = build.full_like(count, 1.0)?;
+            let count = build.binary(BinaryOp::Maximum, count, one)?;
             let part = build.divided(cotangent, count)?;
             let part = build.broadcast_back(part, &op.axes, &dims)?;
             let zeros = build.zeros_like(x)?;

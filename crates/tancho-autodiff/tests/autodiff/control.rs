@@ -7,7 +7,7 @@ use tancho_tensor::Array;
 use super::harness::{array, check, check_gradient, gradient, jvp_of, program, run, uniform, vjp_of};
 
 /// Calls of calls, with sizes that the callee calls by other names, and a callee that is called twice.
-const NESTED: &str = "func @inner(%a: f64[?k, 2], %n: i32[]) -> (f64[?k, 2], i32[]) {
+pub const NESTED: &str = "func @inner(%a: f64[?k, 2], %n: i32[]) -> (f64[?k, 2], i32[]) {
   %0 = sine %a : f64[?k, 2]
   %s = reduce_sum %0, axes=[0, 1] : f64[]
   %b = broadcast_in_dim %s, dims=[] : f64[?k, 2]
@@ -32,7 +32,7 @@ func @f(%x: f64[?n, 2], %w: f64[2, 2], %n: i32[]) -> (f64[2*?n, 2], f64[]) {
 }
 ";
 
-fn nested_arguments(n: usize) -> [Array; 3] {
+pub fn nested_arguments(n: usize) -> [Array; 3] {
     [uniform([n, 2], -1.0, 1.0, 1), uniform([2, 2], -1.0, 1.0, 2), Array::scalar(3_i32)]
 }
 
@@ -106,7 +106,7 @@ func @f(%n: i32[], %x: f64[?n]) -> f64[?n] {
     assert!(close(&second[0], &both), "{second:?}");
 }
 
-const BRANCHES: &str = "func @a(%x: f64[?n], %y: f64[?n]) -> (f64[?n], f64[]) {
+pub const BRANCHES: &str = "func @a(%x: f64[?n], %y: f64[?n]) -> (f64[?n], f64[]) {
   %0 = sine %x : f64[?n]
   %1 = multiply %0, %y : f64[?n]
   %2 = reduce_sum %1, axes=[0] : f64[]

@@ -7,7 +7,7 @@ use tancho_tensor::Array;
 use super::harness::{array, check, check_first, program, uniform};
 
 /// The power iteration: a matrix that does not change, and a vector that does.
-const POWER: &str = "func @less(%i: i32[], %v: f64[?k], %n: i32[], %a: f64[?k, ?k]) -> bool[] {
+pub const POWER: &str = "func @less(%i: i32[], %v: f64[?k], %n: i32[], %a: f64[?k, ?k]) -> bool[] {
   %0 = compare %i, %n, lt : bool[]
   return %0
 }
@@ -45,7 +45,7 @@ fn power_iteration() {
 
 /// A recurrent network: inputs that are sliced by turn, outputs that are written by turn, weights, a state that is passed on
 /// as it is, and one on which nothing depends.
-const RECURRENT: &str = "func @less(%i: i32[], %h: f64[?b, ?d], %o: f64[?t, ?b, ?d], %s: f64[], %d: f64[], %n: i32[], %x: f64[?t, ?b, ?d], %w: f64[?d, ?d], %c: f64[?d]) -> bool[] {
+pub const RECURRENT: &str = "func @less(%i: i32[], %h: f64[?b, ?d], %o: f64[?t, ?b, ?d], %s: f64[], %d: f64[], %n: i32[], %x: f64[?t, ?b, ?d], %w: f64[?d, ?d], %c: f64[?d]) -> bool[] {
   %0 = compare %i, %n, lt : bool[]
   return %0
 }
@@ -82,7 +82,7 @@ func @f(%x: f64[?t, ?b, ?d], %w: f64[?d, ?d], %c: f64[?d], %h: f64[?b, ?d], %s: 
 }
 ";
 
-fn recurrent_arguments(t: usize, b: usize, d: usize) -> Vec<Array> {
+pub fn recurrent_arguments(t: usize, b: usize, d: usize) -> Vec<Array> {
     vec![
         uniform([t, b, d], -1.0, 1.0, 1),
         uniform([d, d], -1.0, 1.0, 2),

@@ -10,3 +10,4 @@ mod dot;
 mod control;
 mod loops;
 mod framework;
+mod compiled;

@@ -27,8 +27,8 @@ use crate::step::{FoldStep, LhsOperand, LoopStep, MatrixOperand, NestedPlan, Pac
 
 use kernel::{Traffic, kernel_work};
 use procedure::procedure_work;
-pub(crate) use table::{Table, number_text, source_text};
 use table::bytes_text;
+pub(crate) use table::{Table, number_text, source_text};
 
 /// What a call costs, in all and by its steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -283,10 +283,9 @@ impl Plan {
                         let stores = loop_launch.operands[loads..].iter().map(|operand| Some(operand.buffer));
                         (&halves.sequence, partials.chain(kept).chain(stores).collect())
                     }
-                    _ => (
-                        &loop_launch.kernel,
-                        loop_launch.operands.iter().map(|operand| Some(operand.buffer)).collect(),
-                    ),
+                    _ => {
+                        (&loop_launch.kernel, loop_launch.operands.iter().map(|operand| Some(operand.buffer)).collect())
+                    }
                 };
                 let work = self.traffic_of(kernel, arguments, &buffers);
                 (StepKind::Kernel(kernel.form), kernel_text(kernel, arguments), work)
@@ -443,6 +442,7 @@ fn nested_costs(step: &Step) -> Vec<NestedCost> {
         _ => format!("branch {number}"),
     };
     let plans = nested_plans(step);
-    let cost = |(number, nested): (usize, &&NestedPlan)| NestedCost { name: name(number), steps: nested.plan.step_costs() };
+    let cost =
+        |(number, nested): (usize, &&NestedPlan)| NestedCost { name: name(number), steps: nested.plan.step_costs() };
     plans.iter().enumerate().map(cost).collect()
 }

@@ -1,9 +1,9 @@
 //! What a procedure costs, by walking its statements once.
 //!
 //! Integers that follow from sizes are computed, so that most loops have known trips. A loop's index stands at the middle
-//! of its range, which makes what a nested triangle adds up to right. What comes from memory is unknown: a loop that ends
-//! there, and every loop with a condition, is walked for one trip, a branch as its dearer side, and a copy of an unknown
-//! length counts nothing.
+//! of its range, which makes what a nested triangle adds up to about right, and a branch on an index goes as it goes there.
+//! What comes from memory is unknown: a loop that ends there, and every loop with a condition, is walked for one trip, a
+//! branch as its dearer side, and a copy of an unknown length counts nothing.
 
 use crate::kernel::Instruction;
 use crate::kernel::evaluate::{Point, evaluate_into};
@@ -114,9 +114,11 @@ impl Walk<'_> {
 
     fn branch(&mut self, condition: Variable, then: &Block, otherwise: &Block, times: u64) {
         match self.known[condition.index()] {
-            Some(Known { value: 0, is_middle: false }) => self.block(otherwise, times),
-            Some(Known { value: _, is_middle: false }) => self.block(then, times),
-            Some(Known { value: _, is_middle: true }) | None => {
+            Some(Known { value, is_middle }) => {
+                self.is_estimate |= is_middle;
+                self.block(if value == 0 { otherwise } else { then }, times);
+            }
+            None => {
                 self.is_estimate = true;
                 let before = self.counts.clone();
                 self.block(then, times);
@@ -136,7 +138,8 @@ impl Walk<'_> {
         let Compute { body, inputs, results } = compute;
         let flops = body.iter().map(|(value, _, _)| instruction_flops(body, value)).fold(0, u64::saturating_add);
         add(&mut self.counts.flops, flops.saturating_mul(times));
-        let loads: Vec<u64> = inputs.iter().map(|input| self.known[input.index()].map_or(0, |known| known.value as u64)).collect();
+        let loads: Vec<u64> =
+            inputs.iter().map(|input| self.known[input.index()].map_or(0, |known| known.value as u64)).collect();
         evaluate_into(body, &Point { loads: &loads, sizes: self.sizes, ..Point::default() }, &mut self.values);
         // What is known of each value, and whether it is one of the middle.
         let mut is_middle: Vec<Option<bool>> = Vec::with_capacity(body.len());
@@ -145,13 +148,13 @@ impl Walk<'_> {
                 Instruction::Load(input) => self.known[inputs[input as usize].index()].map(|known| known.is_middle),
                 _ => Some(false),
             };
-            let operands = instruction.operands().try_fold(false, |all, operand| Some(all | is_middle[operand.index()]?));
+            let operands =
+                instruction.operands().try_fold(false, |all, operand| Some(all | is_middle[operand.index()]?));
             is_middle.push(outside.zip(operands).map(|(x, y)| x | y).filter(|_| !dtype.is_float()));
         }
         for &(variable, value) in results {
             let number = signed(self.values[value.index()], body.dtype(value).bits());
-            self.known[variable.index()] =
-                is_middle[value.index()].map(|is_middle| Known { value: number, is_middle });
+            self.known[variable.index()] = is_middle[value.index()].map(|is_middle| Known { value: number, is_middle });
         }
     }
 

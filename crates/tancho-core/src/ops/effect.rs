@@ -37,12 +37,18 @@ use crate::trace;
 #[track_caller]
 pub fn print(format: &str, values: impl Values) {
     let location = Location::caller();
-    let values = values.into_values();
-    if let Err(error) = perform("print", EffectOp::Print { format: Arc::from(format) }, values, format, location)
+    let outcome = print_values(format, values.into_values(), location);
+    if let Err(error) = outcome
         && !trace::is_active()
     {
-        crate::apply::print_line(&error.to_string());
+        let text = error.to_string().replace('{', "{{").replace('}', "}}");
+        // A text without places cannot fail but for want of memory.
+        let _ = print_values(&text, Vec::new(), location);
     }
+}
+
+fn print_values(format: &str, values: Vec<Operand<'_>>, location: &'static Location<'static>) -> Result<()> {
+    perform("print", EffectOp::Print { format: Arc::from(format) }, values, format, location)
 }
 
 /// Stops with an error unless all elements of a condition are true. The error has the message, with the values in the places

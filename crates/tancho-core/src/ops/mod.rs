@@ -19,11 +19,19 @@ mod conv;
 mod linalg;
 mod random;
 mod nn;
+mod control;
+mod loops;
+mod scan;
+mod effect;
 
+pub use control::{Branch, Branches, cond, switch};
 pub use conv::{ConvLayout, ConvOptions};
 pub use create::{arange, eye, full, iota, linspace, ones, zeros};
 pub use dot::{DotAxes, matmul, tensordot};
+pub use effect::{Values, assert_all, print};
 pub use elementwise::{maximum, minimum, select};
+pub use loops::{TripRange, Trips, for_loop, while_loop, while_loop_bounded};
+pub use scan::{map, scan, scan_reverse};
 pub(crate) use index::resolve_indices;
 pub use linalg::TriangularOptions;
 pub use nn::{

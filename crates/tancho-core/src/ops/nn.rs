@@ -3,7 +3,7 @@
 //! Each is one graph, also eagerly, so that it becomes one kernel, and computes 16-bit floats in `f32` with one rounding in
 //! the end.
 
-use tancho_ir::ops::{BinaryOp, Comparison, ReduceKind, UnaryOp};
+use tancho_ir::ops::{BinaryOp, Comparison, ControlOp, ReduceKind, UnaryOp};
 use tancho_ir::{Dims, Value};
 use tancho_tensor::DType;
 
@@ -44,8 +44,12 @@ macro_rules! activations {
     };
 }
 activations! {
-    /// `max(x, 0)`; NaN of NaN.
-    relu "relu" |builder, x| builder.binary_constant(BinaryOp::Maximum, x, 0.0);
+    /// `max(x, 0)`; NaN of NaN. The slope at 0 is 0.
+    relu "relu" |builder, x| {
+        // Of equal operands the left one has the slope.
+        let zero = builder.scalar(builder.dtype(x), 0.0)?;
+        builder.binary(BinaryOp::Maximum, zero, x)
+    };
 
     /// `x · Φ(x)` with the distribution function of the normal distribution, by its exact form
     /// `x · (1 + erf(x / √2)) / 2`. Floats.
@@ -80,11 +84,13 @@ activations! {
 
     /// `log(1 + eˣ)`, as `max(x, 0) + log1p(e^−|x|)`, which does not overflow. Floats.
     softplus "softplus" |builder, x| {
-        let magnitude = builder.unary(UnaryOp::Abs, x)?;
-        let negative = builder.unary(UnaryOp::Negate, magnitude)?;
+        // −|x|, with the slope 1 at 0, where the maximum has the slope 0: together they have ½.
+        let negated = builder.unary(UnaryOp::Negate, x)?;
+        let negative = builder.binary(BinaryOp::Minimum, x, negated)?;
         let exponential = builder.unary(UnaryOp::Exponential, negative)?;
         let correction = builder.unary(UnaryOp::LogPlusOne, exponential)?;
-        let positive = builder.binary_constant(BinaryOp::Maximum, x, 0.0)?;
+        let zero = builder.scalar(builder.dtype(x), 0.0)?;
+        let positive = builder.binary(BinaryOp::Maximum, zero, x)?;
         builder.binary(BinaryOp::Add, positive, correction)
     };
 }
@@ -120,7 +126,9 @@ pub fn leaky_relu(x: impl AsTensor, slope: f64) -> Tensor {
 pub fn elu(x: impl AsTensor, alpha: f64) -> Tensor {
     apply("elu", Attributes::none().float(alpha), [x.into_operand()], &|builder, values| {
         builder.widened([values[0]], |builder, [x]| {
-            let exponential = builder.unary(UnaryOp::ExponentialMinusOne, x)?;
+            // Where x is positive the exponential is not selected; it must not overflow, since the gradient would be 0 · ∞.
+            let negative = builder.binary_constant(BinaryOp::Minimum, x, 0.0)?;
+            let exponential = builder.unary(UnaryOp::ExponentialMinusOne, negative)?;
             let scaled = builder.binary_constant(BinaryOp::Multiply, exponential, alpha)?;
             select_positive(builder, x, scaled)
         })
@@ -179,6 +187,8 @@ fn subtract_max(builder: &mut Builder<'_>, x: Value, axes: &[usize]) -> Result<V
     builder.require_float(x)?;
     let dims = builder.dims(x);
     let largest = builder.reduce(ReduceKind::Max, x, axes)?;
+    // The result does not depend on what is subtracted.
+    let largest = builder.add(ControlOp::StopGradient.into(), &[largest])?;
     let largest = builder.broadcast_back(largest, axes, &dims)?;
     builder.binary(BinaryOp::Subtract, x, largest)
 }

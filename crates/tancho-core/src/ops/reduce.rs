@@ -5,7 +5,7 @@
 //!
 //! What is composed of several ops computes 16-bit floats in `f32` and rounds the result once.
 
-use tancho_ir::ops::{BinaryOp, ReduceKind, UnaryOp};
+use tancho_ir::ops::{BinaryOp, ControlOp, ReduceKind, UnaryOp};
 use tancho_ir::{Dim, Dims, Value};
 use tancho_tensor::DType;
 
@@ -133,6 +133,8 @@ impl Tensor {
             let dims = builder.dims(x);
             let result = builder.widened([x], |builder, [x]| {
                 let largest = finite_max(builder, x, axes)?;
+                // The result does not depend on what is subtracted and added.
+                let largest = builder.add(ControlOp::StopGradient.into(), &[largest])?;
                 let back = builder.broadcast_back(largest, axes, &dims)?;
                 let shifted = builder.binary(BinaryOp::Subtract, x, back)?;
                 let exponential = builder.unary(UnaryOp::Exponential, shifted)?;

@@ -7,11 +7,10 @@
 use std::panic::Location;
 
 use tancho_ir::ops::{BinaryOp, Comparison, IndexOp, Op};
-use tancho_ir::{Dim as IrDim, TensorType, Value};
+use tancho_ir::{Dim as IrDim, Dims, TensorType, Value};
 use tancho_tensor::{Array, DType};
 
 use super::control::{failed, fault, in_failing_trace, rebuilt};
-use super::create::zeros;
 use super::loops::{check_types, next_leaves, parameters_for, pays_to_unroll, with_leaves};
 use crate::apply::{Attributes, apply_at};
 use crate::builder::Build;
@@ -20,7 +19,7 @@ use crate::error::{Error, Fault, Result};
 use crate::function::Outcome;
 use crate::operand::Operand;
 use crate::region::{Callee, OpenRegion, Region, stage_while};
-use crate::shape::{Dim, Sizes};
+use crate::signature::legal_names;
 use crate::tensor::Tensor;
 use crate::trace::{self, Kind, Session};
 use crate::tree::{Tree, flatten};
@@ -210,11 +209,9 @@ impl Rows {
         let types = leaf_types(&carry)?;
         let xs = leaf_types(&self.xs)?;
         let length = self.length(&xs)?;
-        if trace::is_active() {
-            return self.stage(carry, &types, &length, step);
-        }
         match length.as_known() {
             Some(0) => Ok((carry, self.empty_rows(&types, &xs, step)?)),
+            _ if trace::is_active() => self.stage(carry, &types, &length, step),
             Some(known) => self.run_eagerly(carry, &types, known, step),
             // Operations on tensors that have no value say what is wrong.
             None => Err(self.fault(format!("the length {length} is known only in the trace that it is from"))),
@@ -280,16 +277,23 @@ impl Rows {
 
     /// The results of no trips: a trace of one says of which types its rows would be.
     fn empty_rows(&self, types: &[TensorType], xs: &[TensorType], step: Step<'_>) -> Result<Vec<Tensor>> {
-        let session = Session::open(self.op, Kind::Function { slot: 0 }, self.location)?;
-        let parameter = |of: &TensorType| session.add_parameter("x", of.clone(), self.location);
-        let carry = types.iter().map(parameter).collect();
-        let rows = xs.iter().map(|of| parameter(&row_type(of))).collect();
+        // A region lies within a trace.
+        let around = match trace::is_active() {
+            true => None,
+            false => Some(Session::open(self.op, Kind::Function { slot: 0 }, self.location)?),
+        };
+        let mut parameters = parameters_for(&self.carry_paths, types);
+        parameters.extend(self.xs_paths.iter().cloned().zip(xs.iter().map(row_type)));
+        let (region, mut carry) = OpenRegion::begin("body", &distinct(parameters), self.location)?;
+        let rows = carry.split_off(types.len());
         let (next, results) = step(carry, rows)?;
-        self.check_carry(types, &leaf_types(&next)?)?;
-        let all: Vec<&Tensor> = next.iter().chain(&results).collect();
-        let finished = session.finish(&all, &vec![None; all.len()], self.location)?;
-        let rows = finished.graph.result_types().skip(next.len());
-        Ok(rows.map(|of| zeros(of.dtype, sizes(&stacked(of, &IrDim::ZERO)))).collect())
+        let all: Vec<Tensor> = next.into_iter().chain(results).collect();
+        let body = region.close(&all, self.location)?;
+        let given: Vec<TensorType> = body.result_types().cloned().collect();
+        let (next, rows) = given.split_at(types.len());
+        self.check_carry(types, next)?;
+        drop(around);
+        Ok(rows.iter().map(|of| self.zeros(&stacked(of, &IrDim::ZERO))).collect())
     }
 
     fn stage(
@@ -302,6 +306,9 @@ impl Rows {
         let n_carry = carry.len();
         let mut parameters = vec![("trip".to_owned(), TensorType::scalar(DType::I64))];
         parameters.extend(parameters_for(&self.carry_paths, types));
+        // A row is read from what has one, and written to what has one, also where the length turns out to be 0.
+        let missing = (IrDim::ONE - length.clone()).maximum(&IrDim::ZERO);
+        let xs: Vec<Tensor> = self.xs.iter().map(|x| self.pad_rows(x, &missing)).collect();
         // The results of the body: the next trip, the row, the carry, and the row of each result.
         let (region, mut leaves) = OpenRegion::begin("body", &parameters, self.location)?;
         let trip = leaves.remove(0);
@@ -315,7 +322,7 @@ impl Rows {
                 })
             }
         };
-        let rows = self.xs.iter().map(|x| self.read_row(x, &row)).collect();
+        let rows = xs.iter().map(|x| self.read_row(x, &row)).collect();
         let (next, results) = step(leaves, rows)?;
         let next_trip =
             self.apply(&[&trip], &|builder, values| builder.binary_constant(BinaryOp::Add, values[0], 1.0));
@@ -325,17 +332,16 @@ impl Rows {
         self.check_carry(types, &result_types[..n_carry])?;
 
         if let Some(n_trips) = length.as_known()
-            && n_trips > 0
             && pays_to_unroll(n_trips, &body)
         {
             return self.unroll(carry, body, n_trips);
         }
-        let buffers: Vec<TensorType> = result_types[n_carry..].iter().map(|of| stacked(of, length)).collect();
+        let buffers: Vec<TensorType> = result_types[n_carry..].iter().map(|of| stacked(of, &(length.clone() + missing.clone()))).collect();
         body.collect_rows(1, 2 + n_carry, &buffers, self.location)
             .map_err(|fault| self.fault(fault.0))?;
         body.remove_result(1);
         parameters.extend(buffers.iter().map(|of| ("rows".to_owned(), of.clone())));
-        let condition = self.condition(&parameters, length)?;
+        let condition = self.condition(&distinct(parameters), length)?;
         let mut state = vec![Tensor::from_array(Array::scalar(0i64))];
         state.extend(carry);
         state.extend(buffers.iter().map(|of| self.zeros(of)));
@@ -343,14 +349,12 @@ impl Rows {
         let mut carry = stage_while(self.op, &operands, condition, body, Some(length.clone()), self.location)?;
         carry.remove(0);
         let rows = carry.split_off(n_carry);
-        Ok((carry, rows))
+        Ok((carry, rows.iter().map(|rows| self.first_rows(rows, length)).collect()))
     }
 
     /// Whether the first parameter is below the length.
     fn condition(&self, parameters: &[(String, TensorType)], length: &IrDim) -> Result<Region> {
-        let named: Vec<(String, TensorType)> =
-            parameters.iter().enumerate().map(|(place, (name, of))| (format!("{name}_{place}"), of.clone())).collect();
-        let (region, leaves) = OpenRegion::begin("condition", &named, self.location)?;
+        let (region, leaves) = OpenRegion::begin("condition", parameters, self.location)?;
         let goes_on = self.apply(&[&leaves[0]], &|builder, values| {
             let length = builder.size(length, DType::I64)?;
             builder.compare(Comparison::Lt, values[0], length)
@@ -403,6 +407,32 @@ impl Rows {
         })
     }
 
+    /// A tensor with more rows, of zeros.
+    fn pad_rows(&self, x: &Tensor, count: &IrDim) -> Tensor {
+        if *count == IrDim::ZERO {
+            return x.clone();
+        }
+        self.apply(&[x], &|builder, values| {
+            let zero = builder.scalar(builder.dtype(values[0]), 0.0)?;
+            let none = Dims::from_elem(IrDim::ZERO, builder.rank(values[0]));
+            let mut high = none.clone();
+            high[0] = count.clone();
+            builder.pad(values[0], zero, none, high)
+        })
+    }
+
+    fn first_rows(&self, x: &Tensor, count: &IrDim) -> Tensor {
+        self.apply(&[x], &|builder, values| {
+            let mut limit = builder.dims(values[0]);
+            if limit[0] == *count {
+                return Ok(values[0]);
+            }
+            limit[0] = count.clone();
+            let rank = limit.len();
+            builder.slice(values[0], Dims::from_elem(IrDim::ZERO, rank), limit, vec![1; rank])
+        })
+    }
+
     fn stack(&self, rows: Vec<Tensor>) -> Tensor {
         let inputs: Vec<&Tensor> = rows.iter().collect();
         self.apply(&inputs, &|builder, values| {
@@ -443,6 +473,8 @@ fn stacked(of: &TensorType, length: &IrDim) -> TensorType {
     TensorType { dtype: of.dtype, dims: std::iter::once(length).chain(&of.dims).cloned().collect() }
 }
 
-fn sizes(of: &TensorType) -> Sizes {
-    Sizes::from(of.dims.iter().cloned().map(Dim::from).collect::<Vec<Dim>>())
+/// Parameters with distinct names.
+fn distinct(parameters: Vec<(String, TensorType)>) -> Vec<(String, TensorType)> {
+    let (names, types): (Vec<String>, Vec<TensorType>) = parameters.into_iter().unzip();
+    legal_names(&names).into_iter().zip(types).collect()
 }

@@ -115,7 +115,7 @@ fn normal_values(builder: &mut Builder<'_>, key: Value, dtype: DType, dims: &Dim
     let [of_radius, of_angle] = [row(builder, words, 0, &pairs)?, row(builder, words, 1, &pairs)?];
     let radius = positive(builder, of_radius, dtype)?;
     let radius = builder.unary(UnaryOp::Log, radius)?;
-    // The logarithm of 1 is 0, so that its product is −0, and so is that one's root.
+    // The logarithm is 0 at most, so that the root is of no negative number: of −0 it is −0.
     let radius = builder.binary_constant(BinaryOp::Multiply, radius, -2.0)?;
     let radius = builder.unary(UnaryOp::Sqrt, radius)?;
     let radius = builder.broadcast_to(radius, &both)?;

@@ -169,7 +169,7 @@ pub(crate) fn record(
 }
 
 /// The same value with an identity of its own; tapes that know the value know where this one is from.
-pub(super) fn distinct(tensor: &Tensor) -> Tensor {
+pub(crate) fn distinct(tensor: &Tensor) -> Tensor {
     let Some(array) = tensor.value() else { return tensor.clone() };
     let array = array.clone();
     let mut graph = Graph::new("identity");

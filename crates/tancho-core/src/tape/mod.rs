@@ -14,7 +14,6 @@ mod log;
 mod replay;
 mod jacobian;
 mod sources;
-mod transform;
 
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -27,10 +26,9 @@ use crate::trace::{self, TraceId};
 use crate::tree::{Tree, flatten};
 
 pub(crate) use jacobian::add_jacobian;
-pub(crate) use replay::{add_gradients, ones};
-pub(crate) use log::{RecordId, is_recording, read_variable, record};
+pub(crate) use replay::{add_gradients, diff_error, ones};
+pub(crate) use log::{RecordId, distinct, is_recording, read_variable, record};
 pub use sources::{AsSource, Source, Sources};
-pub use transform::{Differentiable, Grad, Transform, ValueAndGrad, grad, value_and_grad};
 
 /// Remembers what is computed, for gradients.
 ///

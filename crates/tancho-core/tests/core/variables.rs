@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use tancho_core::{Error, Result, Tensor, Variable, function, tensor};
+use tancho_core::{Error, GradientTape, Result, Tensor, Variable, function, tensor};
 
 #[track_caller]
 fn check(variable: &Variable, expected: &[f32]) {
@@ -192,5 +192,42 @@ fn calls_that_share_variables_do_not_wait_for_each_other() -> Result<()> {
         }
     });
     assert_eq!(x.item::<i64>()? + y.item::<i64>()?, 4 * 500 * 2);
+    Ok(())
+}
+
+#[test]
+fn a_training_step_updates_its_parameters_in_place() -> Result<()> {
+    let sizes = [(1, 64), (64, 1)];
+    let parameters: Vec<Variable> = sizes
+        .iter()
+        .flat_map(|&(inputs, units)| {
+            let kernel = (0..inputs * units).map(|place| ((place * 37 % 19) as f32 - 9.0) / 20.0).collect();
+            [Variable::new(Tensor::from_vec([inputs, units], kernel)), Variable::new(vec![0.1f32; units])]
+        })
+        .collect();
+    let step = {
+        let parameters = parameters.clone();
+        function(move |x: Tensor, y: Tensor| {
+            let tape = GradientTape::new();
+            let hidden = (x.matmul(&parameters[0]) + &parameters[1]).relu();
+            let loss = (y - hidden.matmul(&parameters[2]) - &parameters[3]).square().mean(..);
+            for (parameter, gradient) in parameters.iter().zip(tape.gradient(&loss, &parameters)) {
+                parameter.assign_sub(gradient * 0.01)?;
+            }
+            Ok(loss)
+        })
+    };
+    let x = Tensor::from_vec([209, 1], (0..209).map(|place| place as f32 / 52.0 - 2.0).collect());
+    let y = x.square() + 2.0 * &x - 5.0;
+    let addresses = || -> Vec<usize> {
+        parameters.iter().map(|parameter| parameter.array().unwrap().buffer().as_ptr() as usize).collect()
+    };
+    let (before, first) = (addresses(), step.call((&x, &y))?.item::<f32>()?);
+    let mut last = first;
+    for _ in 0..20 {
+        last = step.call((&x, &y))?.item::<f32>()?;
+    }
+    assert!(last < 0.5 * first, "{first} {last}");
+    assert_eq!(addresses(), before);
     Ok(())
 }

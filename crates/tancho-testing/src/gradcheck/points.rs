@@ -4,8 +4,8 @@
 //! that no two are close; numbers near multiples of one half are moved away from them, where rounding, signs and absolute
 //! values have their corners. (16-bit floats are rounded and do have ties.)
 
-use tancho_ir::Op;
 use tancho_ir::ops::{BinaryOp, ControlOp, ElementwiseOp, LinalgOp, ReduceKind, ShapeOp, UnaryOp};
+use tancho_ir::{Op, TensorType};
 use tancho_tensor::{Array, DType, Shape, with_element};
 
 use crate::samples::Sample;
@@ -18,15 +18,35 @@ use super::narrow;
 /// # Panics
 /// A size is not known.
 pub fn arguments(sample: &Sample, seed: u64) -> Vec<Array> {
-    let mut arguments = Vec::with_capacity(sample.operands.len());
-    for (position, of) in sample.operands.iter().enumerate() {
+    arguments_of(&sample.op, &sample.operands, seed)
+}
+
+/// As [`arguments`], of other types, whose sizes are known.
+///
+/// # Panics
+/// A size is not known.
+pub fn arguments_of(op: &Op, types: &[TensorType], seed: u64) -> Vec<Array> {
+    draw(types, seed, |position, shape, seed| {
+        let range = range_of(op, position, shape.elements().unwrap_or(0));
+        adapt(op, position, spread(shape, range, seed))
+    })
+}
+
+/// Operands of some types, for functions that are differentiable between −2 and 2.
+///
+/// # Panics
+/// A size is not known.
+pub fn point(types: &[TensorType], seed: u64) -> Vec<Array> {
+    draw(types, seed, |_, shape, seed| spread(shape, USUAL, seed))
+}
+
+fn draw(types: &[TensorType], seed: u64, floats: impl Fn(usize, &Shape, u64) -> Array) -> Vec<Array> {
+    let mut arguments = Vec::with_capacity(types.len());
+    for (position, of) in types.iter().enumerate() {
         let shape = of.known_shape().expect("the sizes of a test are known");
         let seed = seed.wrapping_mul(31).wrapping_add(position as u64);
         arguments.push(match of.dtype {
-            dtype if dtype.is_float() => {
-                let range = range_of(&sample.op, position, shape.elements().unwrap_or(0));
-                narrow(&adapt(&sample.op, position, spread(&shape, range, seed)), dtype)
-            }
+            dtype if dtype.is_float() => narrow(&floats(position, &shape, seed), dtype),
             DType::Bool => array(of.dtype, &shape, Flavour::Tame, seed),
             dtype => integers(dtype, &shape, seed),
         });
@@ -40,8 +60,9 @@ pub fn has_finite_differences(op: &Op) -> bool {
         // A step from one number to the next, or many small ones, whose gradient is taken to be that of a line.
         Op::Elementwise(ElementwiseOp::ReducePrecision { .. } | ElementwiseOp::Binary(BinaryOp::NextAfter)) => false,
         // Not for numbers, but for bits; not by intention; not known.
-        Op::Shape(ShapeOp::BitcastConvert { .. })
-        | Op::Control(ControlOp::StopGradient | ControlOp::CustomCall(_)) => false,
+        Op::Shape(ShapeOp::BitcastConvert { .. }) | Op::Control(ControlOp::StopGradient | ControlOp::CustomCall(_)) => {
+            false
+        }
         Op::Elementwise(_)
         | Op::Shape(_)
         | Op::Reduce(_)
@@ -56,37 +77,35 @@ pub fn has_finite_differences(op: &Op) -> bool {
     }
 }
 
+const USUAL: [f64; 2] = [-2.0, 2.0];
+
 /// Where the elements of an operand lie.
 fn range_of(op: &Op, position: usize, elements: usize) -> [f64; 2] {
-    let usual = [-2.0, 2.0];
     match op {
         Op::Elementwise(ElementwiseOp::Unary(op)) => match op {
             UnaryOp::Acos | UnaryOp::Asin | UnaryOp::Atanh | UnaryOp::ErfInv => [-0.9, 0.9],
             UnaryOp::Acosh => [1.2, 3.0],
-            UnaryOp::Cbrt
-            | UnaryOp::Digamma
-            | UnaryOp::Lgamma
-            | UnaryOp::Log
-            | UnaryOp::Rsqrt
-            | UnaryOp::Sqrt => [0.3, 3.0],
+            UnaryOp::Cbrt | UnaryOp::Digamma | UnaryOp::Lgamma | UnaryOp::Log | UnaryOp::Rsqrt | UnaryOp::Sqrt => {
+                [0.3, 3.0]
+            }
             UnaryOp::LogPlusOne => [-0.7, 2.0],
             UnaryOp::Tan => [-1.2, 1.2],
-            _ => usual,
+            _ => USUAL,
         },
         Op::Elementwise(ElementwiseOp::Binary(op)) => match (op, position) {
             (BinaryOp::Divide | BinaryOp::Remainder, 1) | (BinaryOp::Power, 0) => [0.5, 2.0],
-            _ => usual,
+            _ => USUAL,
         },
         Op::Elementwise(ElementwiseOp::Clamp) => match position {
             0 => [-1.5, -0.5],
             2 => [0.5, 1.5],
-            _ => usual,
+            _ => USUAL,
         },
         Op::Reduce(op) if op.kind == ReduceKind::Product => {
             let width = 1.0 / (elements.max(4) as f64).sqrt();
             [1.0 - width, 1.0 + width]
         }
-        _ => usual,
+        _ => USUAL,
     }
 }
 

@@ -37,9 +37,10 @@ impl Grower {
     pub(super) fn scan(&mut self, x: Value) -> Option<Value> {
         let of = self.type_of(x);
         let axis = self.random.below(of.rank().max(1));
-        let (initial, body) = (self.scalar_of(of.dtype), self.body(&[of.dtype]));
+        let (operands, dtypes) = self.fold_operands(x)?;
+        let body = self.body(&dtypes);
         let reverse = self.one_in(2);
-        self.add(FoldOp::Scan { axis, reverse, body }, &[x, initial])
+        self.add(FoldOp::Scan { axis, reverse, body }, &operands)
     }
 
     /// A value, now and then with others of its sizes, and their initial scalars; and their dtypes.

@@ -72,9 +72,9 @@ fn general(pullback: &mut Pullback<'_>, axis: usize, body: &Arc<Graph>) -> Resul
     let size = dims[axis].clone();
     let floats: Vec<usize> = (0..count).filter(|&l| pullback.build.dtype(inputs[l]).is_float()).collect();
     let mut previous = Vec::with_capacity(count);
-    for l in 0..count {
+    for (l, &initial) in inits.iter().enumerate() {
         let result = pullback.result(l);
-        let states = with_initial(&mut pullback.build, result, inits[l], axis)?;
+        let states = with_initial(&mut pullback.build, result, initial, axis)?;
         previous.push(slice_along(&mut pullback.build, states, axis, Dim::ZERO, size.clone())?);
     }
     let partials = partials(&mut pullback.build, body, &floats, &previous, &inputs, &dims)?;

@@ -17,11 +17,7 @@ use super::super::{Fault, Pullback};
 use super::{Body, body_of, classify, through};
 use crate::build::{Build, Built};
 
-pub(super) fn pull_back(
-    pullback: &mut Pullback<'_>,
-    window: &[WindowAxis],
-    body: &Arc<Graph>,
-) -> Result<(), Fault> {
+pub(super) fn pull_back(pullback: &mut Pullback<'_>, window: &[WindowAxis], body: &Arc<Graph>) -> Result<(), Fault> {
     let is_dilated = window.iter().any(|axis| axis.base_dilation != 1 || axis.dilation != 1);
     match classify(body) {
         Some(Body::Sum) => sum(pullback, window),

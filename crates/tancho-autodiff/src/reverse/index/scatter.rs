@@ -245,11 +245,8 @@ fn gather_updates(build: &mut Build<'_>, places: &Places<'_>, from: Value) -> Bu
     // anyway, so that all may be compared.
     let is_inside = build.compare(Comparison::Eq, clamped, indices)?;
     let has_vectors = op.index_vector_dim < build.rank(indices);
-    let is_inside = if has_vectors {
-        build.reduce(ReduceKind::And, is_inside, vec![op.index_vector_dim])?
-    } else {
-        is_inside
-    };
+    let is_inside =
+        if has_vectors { build.reduce(ReduceKind::And, is_inside, vec![op.index_vector_dim])? } else { is_inside };
     let batch: Vec<usize> = (0..update_dims.len()).filter(|axis| !op.update_window_dims.contains(axis)).collect();
     let mask = build.broadcast_in_dim(is_inside, &update_dims, batch)?;
     let of = TensorType { dtype: build.dtype(from), dims: update_dims };

@@ -40,7 +40,7 @@ pub fn counterpart(op: &Op) -> String {
             }
             FoldOp::SelectAndScatter { .. } => "`stablehlo.select_and_scatter`; window and padding must be known",
             FoldOp::Scan { .. } => {
-                "of one operand: `stablehlo.reduce_window` where the initial value changes nothing, else `stablehlo.while` for known sizes"
+                "`stablehlo.reduce_window` where the initial value changes nothing, else `stablehlo.while` for known sizes"
             }
         },
         Op::Index(op) => match op {

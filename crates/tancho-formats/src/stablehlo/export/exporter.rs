@@ -329,9 +329,29 @@ impl<'g> Exporter<'g> {
 
     /// A region that is a graph: the body of a fold, in which there are no calls.
     pub(super) fn graph_region(&mut self, site: &Site<'_>, graph: &'g Graph) -> Result<String, ExportError> {
+        self.region_of(site, graph, |results| results)
+    }
+
+    /// As [`Exporter::graph_region`], of one of the graph's results.
+    pub(super) fn result_region(
+        &mut self,
+        site: &Site<'_>,
+        graph: &'g Graph,
+        result: usize,
+    ) -> Result<String, ExportError> {
+        self.region_of(site, graph, |mut results| vec![results.swap_remove(result)])
+    }
+
+    fn region_of(
+        &mut self,
+        site: &Site<'_>,
+        graph: &'g Graph,
+        choose: impl FnOnce(Vec<Operand>) -> Vec<Operand>,
+    ) -> Result<String, ExportError> {
         let parameters: Vec<TensorType> = graph.parameter_types().map(|of| self.here(of)).collect();
         let outside = mem::replace(&mut self.inlines_calls, true);
-        let region = self.region(site, &parameters, |exporter, arguments| exporter.inline(graph, arguments));
+        let region =
+            self.region(site, &parameters, |exporter, arguments| exporter.inline(graph, arguments).map(choose));
         self.inlines_calls = outside;
         region
     }

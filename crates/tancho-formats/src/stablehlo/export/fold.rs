@@ -98,9 +98,6 @@ impl<'g> Exporter<'g> {
                 let attributes = self.window(site, window, false)?;
                 Ok(self.finish(site, "stablehlo.select_and_scatter", &site.operands, Details { attributes, regions }))
             }
-            FoldOp::Scan { axis: _, reverse: _, body: _ } if site.operands.len() > 2 => {
-                Err(site.error("running folds of several operands have no counterpart"))
-            }
             FoldOp::Scan { axis, reverse, body } => {
                 let size = &site.operands[0].of.dims[*axis];
                 if self.is_monoid(site, body) && *size != Dim::ZERO {
@@ -115,11 +112,10 @@ impl<'g> Exporter<'g> {
                         site.error(format!("such running folds of {} have no dynamic form", site.operands[0].of))
                     );
                 };
-                let result = match size {
-                    0 => site.operands[0].clone(),
-                    _ => self.scan_loop(site, *axis, size, *reverse, body)?,
-                };
-                Ok(vec![result])
+                match size {
+                    0 => Ok(site.operands[..site.operands.len() / 2].to_vec()),
+                    _ => self.scan_loop(site, *axis, size, *reverse, body),
+                }
             }
         }
     }
@@ -217,42 +213,63 @@ impl<'g> Exporter<'g> {
         size: i64,
         reverse: bool,
         body: &'g Graph,
-    ) -> Result<Operand, ExportError> {
-        let [operand, init] = &site.operands[..] else { unreachable!("the arity is checked") };
-        let row = Self::with_size(&operand.of, axis, 1);
+    ) -> Result<Vec<Operand>, ExportError> {
+        let count = site.operands.len() / 2;
+        let (inputs, inits) = site.operands.split_at(count);
+        let rows: Vec<TensorType> = inputs.iter().map(|input| Self::with_size(&input.of, axis, 1)).collect();
         let counter = TensorType::scalar(DType::I64);
         let zero = self.constant(site, &Array::scalar(0i64));
         let one = self.constant(site, &Array::scalar(1i64));
         let end = self.constant(site, &Array::scalar(size));
         let last = self.constant(site, &Array::scalar(size - 1));
-        let state = [zero.clone(), self.broadcast(site, init, &row)?, self.broadcast(site, init, &operand.of)?];
-        let types = [counter.clone(), row.clone(), operand.of.clone()];
+        // The state: a counter, the accumulators, and the results so far.
+        let (mut state, mut types) = (vec![zero.clone()], vec![counter.clone()]);
+        for (init, row) in inits.iter().zip(&rows) {
+            state.push(self.broadcast(site, init, row)?);
+            types.push(row.clone());
+        }
+        for (init, input) in inits.iter().zip(inputs) {
+            state.push(self.broadcast(site, init, &input.of)?);
+            types.push(input.of.clone());
+        }
         let condition =
             self.region(site, &types, |exporter, state| Ok(vec![exporter.compare(site, "LT", &state[0], &end)]))?;
         let step = self.region(site, &types, |exporter, state| {
-            let [count, accumulator, results] = state else { unreachable!("three parameters") };
+            let (counted, rest) = (&state[0], &state[1..]);
+            let (accumulators, results) = rest.split_at(count);
             let place = match reverse {
-                false => count.clone(),
-                true => exporter.step(site, "stablehlo.subtract", &[&last, count], "", counter.clone()),
+                false => counted.clone(),
+                true => exporter.step(site, "stablehlo.subtract", &[&last, counted], "", counter.clone()),
             };
             let starts: Vec<&Operand> =
-                (0..row.rank()).map(|other| if other == axis { &place } else { &zero }).collect();
-            let sizes: Vec<i64> = row.dims.iter().filter_map(|dim| dim.as_known()).collect();
-            let attributes = format!("slice_sizes = {}", i64_array(sizes));
-            let operands = [&[operand][..], &starts].concat();
-            let element = exporter.step(site, "stablehlo.dynamic_slice", &operands, attributes, row.clone());
-            let regions = vec![exporter.graph_region(site, body)?];
-            let attributes = format!("dimensions = {}", i64_array(0..row.rank() as i64));
-            let details = Details { attributes, regions };
-            let next = exporter.step(site, "stablehlo.map", &[accumulator, &element], details, row.clone());
-            let operands = [&[results, &next][..], &starts].concat();
-            let of = operand.of.clone();
-            let results = exporter.step(site, "stablehlo.dynamic_update_slice", &operands, "", of);
-            let count = exporter.step(site, "stablehlo.add", &[count, &one], "", counter.clone());
-            Ok(vec![count, next, results])
+                (0..rows[0].rank()).map(|other| if other == axis { &place } else { &zero }).collect();
+            let sizes: Vec<i64> = rows[0].dims.iter().filter_map(|dim| dim.as_known()).collect();
+            let mut elements = accumulators.to_vec();
+            for (input, row) in inputs.iter().zip(&rows) {
+                let attributes = format!("slice_sizes = {}", i64_array(sizes.iter().copied()));
+                let operands = [&[input][..], &starts].concat();
+                elements.push(exporter.step(site, "stablehlo.dynamic_slice", &operands, attributes, row.clone()));
+            }
+            // A map has one result.
+            let elements: Vec<&Operand> = elements.iter().collect();
+            let mut accumulated = Vec::with_capacity(count);
+            for (position, row) in rows.iter().enumerate() {
+                let regions = vec![exporter.result_region(site, body, position)?];
+                let attributes = format!("dimensions = {}", i64_array(0..row.rank() as i64));
+                let details = Details { attributes, regions };
+                accumulated.push(exporter.step(site, "stablehlo.map", &elements, details, row.clone()));
+            }
+            let mut next = vec![exporter.step(site, "stablehlo.add", &[counted, &one], "", counter.clone())];
+            next.extend(accumulated.iter().cloned());
+            for (results, accumulated) in results.iter().zip(&accumulated) {
+                let operands = [&[results, accumulated][..], &starts].concat();
+                let of = results.of.clone();
+                next.push(exporter.step(site, "stablehlo.dynamic_update_slice", &operands, "", of));
+            }
+            Ok(next)
         })?;
         let details = Details { attributes: String::new(), regions: vec![condition, step] };
-        Ok(self.write(site, site.name, "stablehlo.while", &state, details, &types).swap_remove(2))
+        Ok(self.write(site, site.name, "stablehlo.while", &state, details, &types).split_off(1 + count))
     }
 
     /// The attributes of a window; `dilations` are written where the op has such.

@@ -3,56 +3,21 @@
 use std::marker::PhantomData;
 use std::panic::Location;
 
-use super::{GradientTape, log};
+use super::{ArgumentList, Transform, own};
 use crate::arguments::Arguments;
 use crate::error::{Error, ErrorKind, Result};
 use crate::function::Trace;
+use crate::tape::{self, GradientTape};
 use crate::tensor::Tensor;
 use crate::trace;
-use crate::tree::{Tree, Visitor, flatten, unflatten};
-
-/// Arguments of which the first one is a tree that gradients can be taken by.
-pub trait Differentiable: Sized {
-    type First: Tree;
-
-    fn first(&self) -> &Self::First;
-
-    fn with_first(self, first: Self::First) -> Self;
-}
-
-macro_rules! differentiable {
-    ($($($T:ident $x:ident)*;)*) => {$(
-        impl<First: Tree, $($T: Tree),*> Differentiable for (First, $($T,)*) {
-            type First = First;
-
-            fn first(&self) -> &First {
-                &self.0
-            }
-
-            fn with_first(self, first: First) -> Self {
-                let (_, $($x,)*) = self;
-                (first, $($x,)*)
-            }
-        }
-    )*};
-}
-differentiable! {
-    ;
-    B b;
-    B b C c;
-    B b C c D d;
-    B b C c D d E e;
-    B b C c D d E e F f;
-    B b C c D d E e F f G g;
-    B b C c D d E e F f G g H h;
-}
+use crate::tree::{flatten, unflatten};
 
 /// The function that gives the gradient of a function's result, a scalar, by the first argument, in its structure.
 ///
 /// It is called, or traced: `function(grad(f))`; and it has a gradient in turn: `grad(grad(f))`.
 ///
 /// ```
-/// # use tancho_core::{Tensor, grad, tensor};
+/// # use tancho_core::{Tensor, Transform, grad, tensor};
 /// let slope = grad(|x: Tensor| x.square() * &x);
 /// assert_eq!(slope.call(tensor(2.0f32))?.item::<f32>()?, 12.0);
 /// assert_eq!(grad(slope).call(tensor(2.0f32))?.item::<f32>()?, 12.0);
@@ -79,7 +44,7 @@ pub struct ValueAndGrad<F, Args> {
     arguments: PhantomData<fn(Args)>,
 }
 
-impl<Args: Differentiable, F: Trace<Args, Out = Tensor>> Trace<Args> for Grad<F, Args> {
+impl<Args: ArgumentList, F: Trace<Args, Out = Tensor>> Trace<Args> for Grad<F, Args> {
     type Out = Args::First;
 
     fn trace(&self, arguments: Args) -> Result<Args::First> {
@@ -87,7 +52,7 @@ impl<Args: Differentiable, F: Trace<Args, Out = Tensor>> Trace<Args> for Grad<F,
     }
 }
 
-impl<Args: Differentiable, F: Trace<Args, Out = Tensor>> Trace<Args> for ValueAndGrad<F, Args> {
+impl<Args: ArgumentList, F: Trace<Args, Out = Tensor>> Trace<Args> for ValueAndGrad<F, Args> {
     type Out = (Tensor, Args::First);
 
     fn trace(&self, arguments: Args) -> Result<(Tensor, Args::First)> {
@@ -95,41 +60,71 @@ impl<Args: Differentiable, F: Trace<Args, Out = Tensor>> Trace<Args> for ValueAn
     }
 }
 
-/// Functions over trees that are called with [`Arguments`], as traced functions are; they run operation by operation.
-pub trait Transform<Args>: Trace<Args> {
-    /// Calls the function.
-    ///
-    /// # Errors
-    /// That of the function; an argument carries one; the result has no gradient.
+impl<Args: ArgumentList, F: Trace<Args, Out = Tensor>> Transform<Args> for Grad<F, Args> {
     #[track_caller]
-    fn call(&self, arguments: impl Arguments<Args>) -> Result<Self::Out> {
-        let mut leaves = Leaves(Vec::new());
-        arguments.visit(&mut leaves);
-        let mut leaves = leaves.0.into_iter();
-        let tree = arguments.rebuild(&mut || leaves.next().unwrap_or_else(|| Tensor::from(crate::tensor::nothing())));
-        self.trace(tree)
+    fn call(&self, arguments: impl Arguments<Args>) -> Result<Args::First> {
+        self.trace(own(&arguments))
     }
 }
 
-impl<Args: Differentiable, F: Trace<Args, Out = Tensor>> Transform<Args> for Grad<F, Args> {}
-impl<Args: Differentiable, F: Trace<Args, Out = Tensor>> Transform<Args> for ValueAndGrad<F, Args> {}
-
-struct Leaves(Vec<Tensor>);
-
-impl<'a> Visitor<'a> for Leaves {
-    fn leaf(&mut self, tensor: &'a Tensor) {
-        self.0.push(tensor.clone());
+impl<Args: ArgumentList, F: Trace<Args, Out = Tensor>> Transform<Args> for ValueAndGrad<F, Args> {
+    #[track_caller]
+    fn call(&self, arguments: impl Arguments<Args>) -> Result<(Tensor, Args::First)> {
+        self.trace(own(&arguments))
     }
-    fn fixed(&mut self, _: &'a dyn crate::tree::AnyStatic) {}
-    fn variable(&mut self, _: &'a crate::Variable) {}
-    fn count(&mut self, _: usize) {}
-    fn key(&mut self, _: &'a str) {}
-    fn enter(&mut self, _: crate::tree::Segment<'_>) {}
-    fn leave(&mut self) {}
+}
+
+/// The function that gives the derivative of each element of a function's result, a tensor, by each of the first argument,
+/// a tensor: of the result's shape, then the argument's.
+pub fn jacobian<Args, F: Trace<Args, Out = Tensor>>(function: F) -> Jacobian<F, Args> {
+    Jacobian { function, arguments: PhantomData }
+}
+
+/// The function that gives the second derivatives of a function's result, a scalar, by the first argument, a tensor: of its
+/// shape twice.
+///
+/// ```
+/// # use tancho_core::{Tensor, Transform, hessian, tensor};
+/// let curvature = hessian(|x: Tensor| (x.square() * &x).sum(..));
+/// assert_eq!(curvature.call(tensor([1.0f32, 2.0]))?.to_vec::<f32>()?, [6.0, 0.0, 0.0, 12.0]);
+/// # Ok::<(), tancho_core::Error>(())
+/// ```
+pub fn hessian<Args: ArgumentList<First = Tensor>, F: Trace<Args, Out = Tensor>>(function: F) -> Hessian<F, Args> {
+    jacobian(grad(function))
+}
+
+/// What [`hessian`] gives.
+pub type Hessian<F, Args> = Jacobian<Grad<F, Args>, Args>;
+
+/// What [`jacobian`] gives.
+pub struct Jacobian<F, Args> {
+    function: F,
+    arguments: PhantomData<fn(Args)>,
+}
+
+impl<Args: ArgumentList<First = Tensor>, F: Trace<Args, Out = Tensor>> Trace<Args> for Jacobian<F, Args> {
+    type Out = Tensor;
+
+    fn trace(&self, arguments: Args) -> Result<Tensor> {
+        let tape = GradientTape::new().without_variables();
+        let source = distinct(arguments.first());
+        tape.watch(&source);
+        let value = self.function.trace(arguments.with_first(source.clone()))?;
+        let jacobian = tape.jacobian(&value, &source);
+        jacobian.check()?;
+        Ok(jacobian)
+    }
+}
+
+impl<Args: ArgumentList<First = Tensor>, F: Trace<Args, Out = Tensor>> Transform<Args> for Jacobian<F, Args> {
+    #[track_caller]
+    fn call(&self, arguments: impl Arguments<Args>) -> Result<Tensor> {
+        self.trace(own(&arguments))
+    }
 }
 
 #[track_caller]
-fn differentiate<Args: Differentiable, F: Trace<Args, Out = Tensor>>(
+fn differentiate<Args: ArgumentList, F: Trace<Args, Out = Tensor>>(
     function: &F,
     arguments: Args,
 ) -> Result<(Tensor, Args::First)> {
@@ -153,5 +148,5 @@ fn differentiate<Args: Differentiable, F: Trace<Args, Out = Tensor>>(
 
 /// The same value, as one that nothing else is.
 pub(crate) fn distinct(tensor: &Tensor) -> Tensor {
-    if trace::is_active() { trace::distinct(tensor) } else { log::distinct(tensor) }
+    if trace::is_active() { trace::distinct(tensor) } else { tape::distinct(tensor) }
 }

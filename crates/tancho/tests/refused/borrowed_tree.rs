@@ -1,0 +1,8 @@
+use tancho::prelude::*;
+
+#[derive(Tree)]
+struct Layer<'a> {
+    w: &'a Tensor,
+}
+
+fn main() {}

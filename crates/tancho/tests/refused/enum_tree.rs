@@ -1,0 +1,9 @@
+use tancho::prelude::*;
+
+#[derive(Tree)]
+enum Layer {
+    Dense(Tensor),
+    Identity,
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+use tancho::prelude::*;
+
+fn main() {
+    function(|x: Tensor| x.rank());
+}
