@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tancho-kernels", &[]),
     ("tancho-codegen", &["tancho-tensor", "tancho-ir", "tancho-kernels"]),
     ("tancho-runtime", &["tancho-tensor", "tancho-ir", "tancho-passes", "tancho-codegen"]),
-    ("tancho-core", &["tancho-tensor", "tancho-ir", "tancho-runtime"]),
+    ("tancho-core", &["tancho-tensor", "tancho-ir", "tancho-autodiff", "tancho-runtime"]),
     ("tancho-macros", &[]),
     ("tancho-formats", &["tancho-tensor", "tancho-ir"]),
     ("tancho", &["tancho-tensor", "tancho-ir", "tancho-core", "tancho-macros", "tancho-formats"]),

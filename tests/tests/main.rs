@@ -7,6 +7,7 @@ mod crates;
 mod filetests;
 mod samples;
 mod gradients;
+mod compositions;
 mod text;
 mod stablehlo;
 mod docs;

@@ -140,12 +140,7 @@ fn push_forward(
 }
 
 /// The op itself on tangents, zeros where there is none: what moves elements is linear in all operands together.
-fn move_alike(
-    graph: &mut Graph,
-    id: NodeId,
-    op: &Op,
-    given: &[Option<Value>],
-) -> Result<Vec<Option<Value>>, OpError> {
+fn move_alike(graph: &mut Graph, id: NodeId, op: &Op, given: &[Option<Value>]) -> Result<Vec<Option<Value>>, OpError> {
     let node = graph.node(id);
     let (operands, span) = (node.operands().to_vec(), derived_span(node.span(), SCOPE));
     let mut build = Build::new(graph, span);
@@ -176,8 +171,7 @@ fn transpose_rule(
         .collect();
     let copy = scratch.add_unchecked(op.clone(), &parameters, result_types.iter().cloned().collect(), span.clone());
     // The graph has the results already.
-    let known: Vec<Value> =
-        result_types.iter().map(|of| scratch.add_parameter(None, of.clone(), Span::NONE)).collect();
+    let known: Vec<Value> = result_types.iter().map(|of| scratch.add_parameter(None, of.clone(), Span::NONE)).collect();
     let given_places: Vec<usize> = (0..given.len()).filter(|&place| given[place].is_some()).collect();
     let tangents: Vec<Value> = given_places
         .iter()
@@ -224,9 +218,7 @@ fn transpose_rule(
     for constraint in scratch.constraints() {
         graph.add_constraint(constraint.relation.clone(), derived.clone());
     }
-    let mut values = graph
-        .inline(&scratch, &arguments, Op::clone, TensorType::clone, |_| derived.clone())
-        .into_iter();
+    let mut values = graph.inline(&scratch, &arguments, Op::clone, TensorType::clone, |_| derived.clone()).into_iter();
     let mut found = found.into_iter();
     Ok(result_types
         .iter()
@@ -347,11 +339,14 @@ fn case(
         results.push(of_branch);
     }
     // And all take the same.
-    let needed = derivatives.iter().zip(&results).flat_map(|(derivative, results)| derivative.needed_parameters(results));
+    let needed =
+        derivatives.iter().zip(&results).flat_map(|(derivative, results)| derivative.needed_parameters(results));
     let taken: Vec<usize> = needed.collect::<BTreeSet<usize>>().into_iter().collect();
-    let new = derivatives.iter().zip(&results).zip(branches).map(|((derivative, results), branch)| {
-        named(derivative.cut(results, &|_| false, &taken).graph, branch)
-    });
+    let new = derivatives
+        .iter()
+        .zip(&results)
+        .zip(branches)
+        .map(|((derivative, results), branch)| named(derivative.cut(results, &|_| false, &taken).graph, branch));
     let op = ControlOp::Case { branches: new.collect() };
     let operands = graph.node(id).operands();
     let taken = taken.iter().map(|&position| operands[position + 1]);
@@ -371,7 +366,7 @@ fn while_loop(
 ) -> Result<Vec<Option<Value>>, DiffError> {
     let n_states = body.results().len();
     let wanted: Vec<bool> = given.iter().map(Option::is_some).collect();
-    let active = find_active_state(body, &wanted, n_states);
+    let active = find_active_state(body, &wanted);
     let seeds: Vec<usize> = (0..active.len()).filter(|&position| active[position]).collect();
     let states: Vec<usize> = seeds.iter().copied().filter(|&position| position < n_states).collect();
     let invariants = &seeds[states.len()..];
@@ -430,10 +425,6 @@ fn while_loop(
     }
     arguments.extend_from_slice(&operands[n_states..]);
     arguments.extend(invariants.iter().filter_map(|&position| given[position]));
-    let op = ControlOp::While {
-        condition: Arc::new(new_condition),
-        body: Arc::new(new_body),
-        bound: bound.cloned(),
-    };
+    let op = ControlOp::While { condition: Arc::new(new_condition), body: Arc::new(new_body), bound: bound.cloned() };
     add_op(graph, id, op, &arguments, states.iter().copied(), n_states)
 }

@@ -1,7 +1,7 @@
 //! Derivatives of graphs, as graphs.
 //!
 //! [`gradients`] is reverse mode within a graph: it adds to a graph the cotangents of some of its values. [`tangents`] is
-//! forward mode. [`vjp`], [`jvp`] and [`batch`] make a graph of a graph. What they add are ordinary ops, so that a
+//! forward mode. [`vjp`], [`jvp`] and [`batch`](batch()) make a graph of a graph. What they add are ordinary ops, so that a
 //! derivative is differentiated again, optimised and compiled like anything else.
 //!
 //! Each op has one rule for reverse mode, in the file of its family in `reverse/`. Forward mode transposes that rule: it is

@@ -48,7 +48,9 @@ pub fn gradients(
     let mut cotangents = Cotangents::default();
     for &(value, cotangent) in seeds {
         let span = derived_span(graph.node(value.node).span(), SCOPE);
-        cotangents.add(&mut Build::new(graph, span), value, cotangent).map_err(|error| rule_error(graph, value.node, error))?;
+        cotangents
+            .add(&mut Build::new(graph, span), value, cotangent)
+            .map_err(|error| rule_error(graph, value.node, error))?;
     }
     for &id in order.iter().rev() {
         let node = graph.node(id);

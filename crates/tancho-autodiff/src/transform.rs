@@ -54,7 +54,12 @@ fn copy(graph: &Graph, name: &str) -> (Graph, Vec<Value>, Vec<Value>) {
 }
 
 /// Sets the results: those of the function, then derivatives, zeros in the type of `like` where there is none.
-fn finish(mut graph: Graph, results: Vec<Value>, like: &[Value], found: Vec<Option<Value>>) -> Result<Graph, DiffError> {
+fn finish(
+    mut graph: Graph,
+    results: Vec<Value>,
+    like: &[Value],
+    found: Vec<Option<Value>>,
+) -> Result<Graph, DiffError> {
     let mut zeros: HashMap<TensorType, Value> = HashMap::new();
     let mut all = results;
     for (&like, found) in like.iter().zip(found) {

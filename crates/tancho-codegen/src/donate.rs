@@ -1,15 +1,18 @@
 //! Donation: which arguments' memory may become an output's.
 //!
-//! A pair is safe when the output is written by one launch only, and no later launch reads the argument. That launch is a
-//! map kernel whose every access to the argument reads exactly the element that the same point writes (the loads of a point
-//! come before its stores, so that nothing is read after it was overwritten), or a procedure whose result begins as a copy of
-//! the argument, which it does not read otherwise.
+//! A pair is safe when the output is written by one launch only, and no later launch reads the argument. That launch is
+//!
+//! - a kernel whose every access to the argument reads exactly the element that the same point writes: the loads of a point
+//!   come before its stores, so that nothing is read after it was overwritten. Where a dimension is folded, the point is one
+//!   of the result, which is stored once, when everything was read;
+//! - a product whose epilogue is such a kernel, and which multiplies other buffers;
+//! - a procedure whose result begins as a copy of the argument, which it does not read otherwise.
 
 use smallvec::SmallVec;
 use tancho_ir::Bindings;
 
-use crate::kernel::{AccessMap, Form};
-use crate::program::{BufferId, Launch, LoopLaunch, Memory, Program};
+use crate::kernel::{AccessMap, Form, Kernel};
+use crate::program::{BufferId, Launch, LoopLaunch, Memory, ProductOutput, Program};
 
 /// Whether result `result` may be written over argument `argument` in a run of its own: the argument is not needed any more
 /// where the result is written, and each part of it is read before it is overwritten.
@@ -26,14 +29,22 @@ fn is_safe(program: &Program, bindings: &Bindings, argument: BufferId, output: B
     let mut writers = (0..program.launches.len()).filter(|&index| program.launches[index].writes().contains(&output));
     let (Some(index), None) = (writers.next(), writers.next()) else { return false };
     let in_place = match &program.launches[index] {
-        Launch::Loop(launch) => launch.kernel.form == Form::Map && reads_in_place(launch, argument, output),
+        Launch::Loop(launch) => stores_last(&launch.kernel) && reads_in_place(launch, argument, output),
+        Launch::Product(product) => match &product.output {
+            ProductOutput::Epilogue(epilogue) => {
+                product.lhs.operand().buffer != argument
+                    && product.rhs.operand.buffer != argument
+                    && reads_in_place(epilogue, argument, output)
+            }
+            ProductOutput::Buffer(_) | ProductOutput::Strided { .. } => false,
+        },
         // The copy is made before anything is written, and is none where both are one.
         Launch::Procedure(launch) => {
             launch.initial.contains(&(output, argument))
                 && launch.initial.iter().filter(|initial| initial.1 == argument).count() == 1
                 && !launch.operands.contains(&(argument, false))
         }
-        Launch::Product(_) | Launch::While(_) | Launch::Case(_) | Launch::Host(_) => false,
+        Launch::While(_) | Launch::Case(_) | Launch::Host(_) => false,
     };
     in_place
         && same_bytes(program, bindings, argument, output)
@@ -84,6 +95,17 @@ fn same_bytes(program: &Program, bindings: &Bindings, x: BufferId, y: BufferId) 
 
 fn read_after(program: &Program, index: usize, buffer: BufferId) -> bool {
     program.launches[index + 1..].iter().any(|launch| launch.reads().contains(&buffer))
+}
+
+/// Whether what a kernel stores at a point is stored when all was read that the point needs.
+fn stores_last(kernel: &Kernel) -> bool {
+    match kernel.form {
+        Form::Map => true,
+        // A value that is stored for each element of a row may be followed by another stage, which reads the row again.
+        Form::Row | Form::Column | Form::Sequence => {
+            kernel.stores.len() == 1 && !kernel.stores[0].access.moves_along(kernel.outer)
+        }
+    }
 }
 
 /// Whether the kernel reads the argument, and each time at the element that it writes.

@@ -19,6 +19,8 @@ fn main() -> Result<()> {
     let xs = Tensor::from_vec([1000], (0..1000).map(|x| x as f32 * 0.001).collect());
     let scalar = function(|xs: Tensor| scan(tensor(0.0f32), xs, |c, x| { let c = c * 0.9f32 + x; (c.clone(), c) }));
     time("scan scalar 1000", 1000.0, || drop(scalar.call(&xs)));
+    let long = Tensor::from_vec([100000], (0..100000).map(|x| x as f32 * 0.001).collect());
+    time("scan scalar 100000", 100000.0, || drop(scalar.call(&long)));
     let ys = Tensor::from_vec([1000, 64], (0..64000).map(|x| x as f32 * 0.00001).collect());
     let vector = function(|xs: Tensor| scan(zeros(DType::F32, [64]), xs, |c, x| { let c = (c * 0.9f32 + x).tanh(); (c.clone(), c) }));
     time("scan f32[64] tanh 1000", 1000.0, || drop(vector.call(&ys)));

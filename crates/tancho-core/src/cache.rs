@@ -24,21 +24,26 @@
 //!
 //! A function that is called while another is traced is not run: its graph becomes a `call` in the other's.
 
+mod slot;
+#[cfg(test)]
+mod tests;
+
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tancho_ir::{Graph, Relation, TensorType};
+use tancho_ir::TensorType;
 use tancho_runtime::Plan;
 
+use self::slot::{Slot, Wanted, admits, find_exact, most_specific};
 use crate::arguments::Arguments;
 use crate::concrete::{Concrete, Traced, check_no_errors, check_values, next_leaf, run};
 use crate::described::Described;
 use crate::error::{Error, ErrorKind, Result};
 use crate::function::Trace;
 use crate::retrace::Retraces;
-use crate::signature::{self, Key, Signature, bind_sizes, generality, generalize, legal_names, name_symbols};
-use crate::table::{Statics, Table, equal_statics};
+use crate::signature::{self, Key, Signature, generality, generalize, legal_names, name_symbols};
+use crate::table::Table;
 use crate::trace::{self, Session};
 use crate::tree::{Tree, flatten, paths};
 
@@ -87,29 +92,6 @@ impl<Out> Clone for Call<Out> {
     fn clone(&self) -> Self {
         Call { plan: self.plan.clone(), traced: self.traced.clone() }
     }
-}
-
-/// The place of a trace; who holds `tracing` fills it.
-struct Slot<Out> {
-    /// As [`Key::kind`] and [`Key::exact`].
-    kind: Box<[u64]>,
-    exact: Box<[u64]>,
-    statics: Statics,
-    types: Vec<TensorType>,
-    /// Whether the types were found by generalisation, and not asked for.
-    is_generalized: bool,
-    /// Whether the closure cannot be traced with these types, though perhaps with more specific ones.
-    is_too_general: AtomicBool,
-    last_used: AtomicU64,
-    tracing: Mutex<()>,
-    traced: OnceLock<Arc<Traced<Out>>>,
-}
-
-/// What a search for a trace is given.
-struct Wanted<'k> {
-    exact: &'k [u64],
-    kind: Key<'k>,
-    types: Vec<TensorType>,
 }
 
 impl<Out> Cache<Out> {
@@ -450,57 +432,6 @@ impl<Out: Tree> Cache<Out> {
     }
 }
 
-impl<Out> Slot<Out> {
-    /// What the slot is known by while its trace is under way.
-    fn address(&self) -> usize {
-        std::ptr::from_ref(self) as usize
-    }
-
-    fn is_of_kind(&self, wanted: &Wanted<'_>) -> bool {
-        *self.kind == *wanted.kind.words && equal_statics(&self.statics, &wanted.kind.statics)
-    }
-}
-
-fn find_exact<'s, Out>(slots: &'s [Arc<Slot<Out>>], wanted: &Wanted<'_>) -> Option<&'s Arc<Slot<Out>>> {
-    let is_exact =
-        |slot: &&Arc<Slot<Out>>| !slot.is_generalized && *slot.exact == *wanted.exact && slot.is_of_kind(wanted);
-    slots.iter().find(is_exact)
-}
-
-/// The compatible place with the fewest places that vary, the oldest of several, that was not refused.
-fn most_specific<Out>(
-    slots: &[Arc<Slot<Out>>],
-    wanted: &Wanted<'_>,
-    refused: &[Arc<Slot<Out>>],
-) -> Option<Arc<Slot<Out>>> {
-    let is_candidate = |slot: &&Arc<Slot<Out>>| {
-        // A trace that was asked for and failed is not tried for arguments that did not ask for it.
-        let is_there = slot.is_generalized || slot.traced.get().is_some();
-        is_there
-            && !slot.is_too_general.load(Relaxed)
-            && !refused.iter().any(|other| Arc::ptr_eq(slot, other))
-            && slot.is_of_kind(wanted)
-            && bind_sizes(&slot.types, &wanted.types).is_some()
-    };
-    slots.iter().filter(is_candidate).min_by_key(|slot| generality(&slot.types)).cloned()
-}
-
-/// Whether a graph's constraints may hold for arguments that its types admit.
-fn admits(graph: &Graph, types: &[TensorType], given: &[TensorType]) -> bool {
-    let Some(bound) = bind_sizes(types, given) else { return false };
-    let size_of =
-        |symbol: &tancho_ir::Symbol| bound.iter().find(|(known, _)| known == symbol).map(|(_, size)| size.clone());
-    graph.constraints().iter().all(|constraint| {
-        let (left, right) = constraint.relation.sides();
-        let (left, right) = (left.substitute(&size_of), right.substitute(&size_of));
-        let relation = match constraint.relation {
-            Relation::Equal(..) => Relation::Equal(left, right),
-            Relation::AtLeast(..) => Relation::AtLeast(left, right),
-        };
-        relation.always_holds() != Some(false)
-    })
-}
-
 /// Refuses sizes below zero, which only a spec can have.
 pub(crate) fn check_sizes(name: &str, types: &[TensorType], location: &'static Location<'static>) -> Result<()> {
     let is_negative = |of: &&TensorType| of.dims.iter().any(|dim| dim.as_known().is_some_and(|size| size < 0));
@@ -516,67 +447,4 @@ fn result_names(out: &impl Tree) -> Vec<Option<String>> {
     let names = legal_names(&paths);
     let is_named = |path: &String| path.chars().any(|letter| letter.is_alphabetic());
     paths.iter().zip(names).map(|(path, name)| is_named(path).then_some(name)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Weak;
-
-    use super::*;
-    use crate::tensor::Tensor;
-
-    /// Calls a function on vectors of many lengths, each of them once, and counts what it keeps.
-    fn check_bounds(sizes: Sizes, n_lengths: usize, n_traced: usize) -> Result<()> {
-        let options = Options { name: "f".into(), argument_names: &[], sizes };
-        let cache: Cache<Tensor> = Cache::new(options);
-        let body = |x: Tensor| x * 2.0;
-        let mut plans: Vec<Weak<Plan>> = Vec::new();
-        for length in 1..=n_lengths {
-            let x = Tensor::from_vec([length], vec![1.0f32; length]);
-            let lent = &x;
-            cache.call(&body, lent, Location::caller())?;
-            let mut key = Key::exact();
-            Arguments::<(Tensor,)>::visit(&lent, &mut key);
-            plans.push(Arc::downgrade(&cache.calls.get(&key.words, &[]).expect("it was called").plan));
-            if length % 500 == 0 {
-                plans.retain(|plan| plan.strong_count() > 0);
-                // An executable keeps no plan beside those.
-                assert!(plans.len() <= PLANS_KEPT, "{} plans live", plans.len());
-                assert!(cache.calls.len() <= PLANS_KEPT);
-                assert!(cache.signatures().len() <= TRACES_KEPT);
-            }
-        }
-        assert_eq!(cache.tracing_count(), n_traced);
-        Ok(())
-    }
-
-    #[test]
-    fn many_shapes_keep_memory_flat() -> Result<()> {
-        check_bounds(Sizes::Relaxed, 10_000, 2)?;
-        check_bounds(Sizes::Exact, 1000, 1000)
-    }
-
-    #[test]
-    fn a_trace_that_left_is_made_anew() -> Result<()> {
-        let options = Options { name: "f".into(), argument_names: &[], sizes: Sizes::Exact };
-        let cache: Cache<Tensor> = Cache::new(options);
-        let body = |x: Tensor, n: crate::Static<usize>| x + *n;
-        for round in 0..2 {
-            for n in 0..2 * TRACES_KEPT {
-                let result = cache.call(&body, (crate::tensor(1), n), Location::caller())?;
-                assert_eq!(result.item::<i32>()?, 1 + n as i32);
-            }
-            assert_eq!(cache.tracing_count(), (round + 1) * 2 * TRACES_KEPT);
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn threads_may_share_it() {
-        fn assert_shared<T: Send + Sync>() {}
-        assert_shared::<Cache<Tensor>>();
-        assert_shared::<crate::Function<'static, (Tensor,), Tensor>>();
-        assert_shared::<crate::Concrete<(Tensor,), Tensor>>();
-        assert_shared::<crate::Method>();
-    }
 }

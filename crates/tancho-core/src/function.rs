@@ -12,6 +12,10 @@ use crate::tensor::Tensor;
 use crate::tree::Tree;
 
 /// A closure over trees of tensors that can be traced: up to eight arguments, and a tree or a `Result` of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be traced",
+    note = "a traced closure takes up to eight trees of tensors by value, and returns a tree or a `Result` of one"
+)]
 pub trait Trace<Args>: Send + Sync {
     type Out: Tree;
 

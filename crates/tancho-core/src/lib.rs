@@ -65,5 +65,5 @@ pub use transform::{
     ArgumentList, Checkpoint, CustomGradient, Grad, Hessian, Jacobian, Jvp, Pullback, Transform, ValueAndGrad, Vmap, checkpoint,
     custom_gradient, grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap,
 };
-pub use tree::{AnyStatic, Segment, Static, StaticValue, Tree, Visitor, flatten, paths, unflatten};
+pub use tree::{AnyStatic, Segment, Static, StaticValue, Tree, Visitor, flatten, paths, unflatten, variables};
 pub use variable::{IntoValue, Variable};

@@ -119,6 +119,13 @@ impl Region {
         self.graph.expanded_size()
     }
 
+    /// The number of elements of the largest value that it computes, where all are known.
+    pub(crate) fn largest_value(&self) -> Option<i64> {
+        let computed = self.graph.node_ids().map(|id| self.graph.node(id)).filter(|node| node.op().is_some());
+        let mut sizes = computed.flat_map(|node| node.types()).map(|of| of.elements().as_known());
+        sizes.try_fold(0, |largest, size| size.map(|size| size.max(largest)))
+    }
+
     /// Lets the results from `first` on become rows of buffers: each gets a buffer as a further parameter of its own, and
     /// is replaced by the buffer with the result in the row that `row`, one of the results, says.
     ///

@@ -96,6 +96,40 @@ pub fn unflatten<T: Tree>(structure: &T, leaves: Vec<Tensor>) -> Result<T> {
     }
 }
 
+/// The variables of a tree, each once, in the order in which the tree shows them.
+///
+/// ```
+/// # use tancho_core::{GradientTape, Variable, variables};
+/// let layers = [(Variable::new(2.0f32), Variable::new(1.0f32)), (Variable::new(3.0f32), Variable::new(0.0f32))];
+/// let tape = GradientTape::new();
+/// let y = layers.iter().fold(tancho_core::tensor(1.0f32), |x, (w, b)| x * w + b);
+/// let variables = variables(&layers);
+/// for (variable, gradient) in variables.iter().zip(tape.gradient(&y, &variables)) {
+///     variable.assign_sub(0.5 * gradient)?;
+/// }
+/// assert_eq!(layers[0].0.item::<f32>()?, 0.5);
+/// # Ok::<(), tancho_core::Error>(())
+/// ```
+pub fn variables(tree: &impl Tree) -> Vec<Variable> {
+    struct Found(Vec<Variable>);
+    impl<'a> Visitor<'a> for Found {
+        fn leaf(&mut self, _: &'a Tensor) {}
+        fn fixed(&mut self, _: &'a dyn AnyStatic) {}
+        fn variable(&mut self, variable: &'a Variable) {
+            if !self.0.iter().any(|found| found.is_same(variable)) {
+                self.0.push(variable.clone());
+            }
+        }
+        fn count(&mut self, _: usize) {}
+        fn key(&mut self, _: &'a str) {}
+        fn enter(&mut self, _: Segment<'_>) {}
+        fn leave(&mut self) {}
+    }
+    let mut found = Found(Vec::new());
+    tree.visit(&mut found);
+    found.0
+}
+
 /// The path to each leaf of a tree: `w`, `layers[2].b`.
 pub fn paths(tree: &impl Tree) -> Vec<String> {
     let mut paths = Paths::new(&[]);

@@ -295,6 +295,11 @@ impl Variable {
         self.cell().is_ok_and(|cell| cell.is_trainable() && cell.of().dtype.is_float())
     }
 
+    /// Whether this is a handle to the same variable.
+    pub fn is_same(&self, other: &Variable) -> bool {
+        matches!((self.cell(), other.cell()), (Ok(mine), Ok(theirs)) if Arc::ptr_eq(mine, theirs))
+    }
+
     /// What the variable holds now. No later assignment changes it.
     #[track_caller]
     pub fn read(&self) -> Tensor {

@@ -20,10 +20,8 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
         }
     };
 
-    let (receiver, arguments) = match signature.receiver() {
-        Some(receiver) => (Some(receiver), signature.inputs.iter().skip(1)),
-        None => (None, signature.inputs.iter().skip(0)),
-    };
+    let receiver = signature.receiver();
+    let arguments = signature.inputs.iter().skip(usize::from(receiver.is_some()));
     let mut names = Vec::new();
     let mut types = Vec::new();
     for argument in arguments {

@@ -24,6 +24,9 @@
 //!
 //! - [`Tensor`] has the operations as methods; [`tensor()`], [`zeros`], [`arange`] and others make one.
 //! - [`function()`] and the attribute [`#[function]`](macro@function) make a traced [`Function`].
+//! - [`Variable`] is a value that changes; a traced function reads and assigns it in the order of the program.
+//! - [`GradientTape`] gives gradients of what was computed; [`grad`], [`jvp`], [`vmap`] and others make functions of functions.
+//! - [`cond`], [`while_loop`], [`for_loop`], [`scan`] and others choose and repeat by values of tensors.
 //! - [`Concrete`] is a function for one signature: its graph, every stage of the compiler as text ([`Stage`]), what a call
 //!   costs ([`Cost`]), and where its time goes ([`Profile`]).
 //! - [`Tree`] is what traced functions take and give: tensors in tuples, arrays, vectors, maps and structs.
@@ -43,13 +46,14 @@ pub use tancho_ir as ir;
 /// Everything that a program with tensors usually names.
 pub mod prelude {
     pub use tancho_core::{
-        Axes, Concrete, ConvLayout, ConvOptions, DType, Device, Dim, Ellipsis, Error, Function, NewAxis, Padding,
-        Program, Result, Shape, Spec, Stage, Static, Tensor, Tree, TriangularOptions, WindowOptions, arange,
-        assert_all, between, bf16, concat, cond, devices, elu, eye, f16, for_loop, full, function, gelu, gelu_tanh,
-        iota, keep, layer_norm, leaky_relu, linspace, log_softmax, map, matmul, maximum, minimum, one_hot, ones,
-        print, relu, scan, scan_reverse, scope, segment_max, segment_min, segment_prod, segment_sum, select, sigmoid,
-        silu, softmax, softplus, spec, stack, step, switch, tanh, tensor, tensor_scatter_nd_add,
-        tensor_scatter_nd_max, tensor_scatter_nd_min, tensor_scatter_nd_sub, tensor_scatter_nd_update, tensordot,
+        Axes, Concrete, ConvLayout, ConvOptions, DType, Device, Dim, Ellipsis, Error, Function, GradientTape, NewAxis,
+        Padding, Program, Result, Shape, Spec, Stage, Static, Tensor, Transform, Tree, TriangularOptions, Variable,
+        WindowOptions, arange, assert_all, between, bf16, checkpoint, concat, cond, custom_gradient, devices, elu, eye,
+        f16, for_loop, full, function, gelu, gelu_tanh, grad, hessian, iota, jacobian, jvp, keep, layer_norm,
+        leaky_relu, linspace, log_softmax, map, matmul, maximum, minimum, one_hot, ones, print, relu, scan,
+        scan_reverse, scope, segment_max, segment_min, segment_prod, segment_sum, select, sigmoid, silu, softmax,
+        softplus, spec, stack, step, switch, tanh, tensor, tensor_scatter_nd_add, tensor_scatter_nd_max,
+        tensor_scatter_nd_min, tensor_scatter_nd_sub, tensor_scatter_nd_update, tensordot, value_and_grad, variables, vjp, vmap,
         while_loop, while_loop_bounded, zeros,
     };
     pub use tancho_core::random::{self, Seed};

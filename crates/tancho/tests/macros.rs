@@ -158,5 +158,8 @@ fn errors_of_methods_name_their_line() {
     let layer = Layer { w: tensor([1.0f32, 2.0]), b: None };
     let text = layer.apply(tensor([1.0f32, 2.0, 3.0])).check().unwrap_err().to_string();
     let place = format!("({}:", file!());
-    assert!(text.starts_with("multiply: shapes do not broadcast: f32[3] and f32[2] (") && text.contains(&place), "{text}");
+    assert!(
+        text.starts_with("multiply: shapes do not broadcast: f32[3] and f32[2] (") && text.contains(&place),
+        "{text}"
+    );
 }

@@ -156,8 +156,11 @@ fn case(pullback: &mut Pullback<'_>, branches: &[Arc<Graph>]) -> Result<(), Faul
         results.push(of_branch);
     }
     // And all take the same.
-    let taken: BTreeSet<usize> =
-        derivatives.iter().zip(&results).flat_map(|(derivative, results)| derivative.needed_parameters(results)).collect();
+    let taken: BTreeSet<usize> = derivatives
+        .iter()
+        .zip(&results)
+        .flat_map(|(derivative, results)| derivative.needed_parameters(results))
+        .collect();
     let taken: Vec<usize> = taken.into_iter().collect();
     let new = derivatives.iter().zip(&results).zip(branches).map(|((derivative, results), branch)| {
         let cut = derivative.cut(results, &|_| false, &taken);

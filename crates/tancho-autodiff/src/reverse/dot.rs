@@ -33,12 +33,8 @@ pub(super) fn pull_back(pullback: &mut Pullback<'_>, op: &DotOp) -> Result<(), F
         pullback.add_share(0, share)?;
     }
     if pullback.wanted[1] {
-        let product = DotOp {
-            lhs_batch: op.lhs_batch.clone(),
-            rhs_batch: batch,
-            lhs_contract: lhs_free,
-            rhs_contract: of_lhs,
-        };
+        let product =
+            DotOp { lhs_batch: op.lhs_batch.clone(), rhs_batch: batch, lhs_contract: lhs_free, rhs_contract: of_lhs };
         let share = pullback.build.dot(product, lhs, cotangent)?;
         // The axes: batch, contracted ones in the order of the left operand, free ones of the right operand.
         let contracted = in_order(&op.lhs_contract, &op.rhs_contract);

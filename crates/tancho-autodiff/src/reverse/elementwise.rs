@@ -28,11 +28,9 @@ const DECIDES: &str = "a decision has no derivative";
 pub(super) fn zero_reason(op: &ElementwiseOp) -> Option<&'static str> {
     match op {
         ElementwiseOp::Unary(op) => match op {
-            UnaryOp::Ceil
-            | UnaryOp::Floor
-            | UnaryOp::RoundNearestAfz
-            | UnaryOp::RoundNearestEven
-            | UnaryOp::Sign => Some(STEPS),
+            UnaryOp::Ceil | UnaryOp::Floor | UnaryOp::RoundNearestAfz | UnaryOp::RoundNearestEven | UnaryOp::Sign => {
+                Some(STEPS)
+            }
             UnaryOp::IsFinite => Some(DECIDES),
             UnaryOp::CountLeadingZeros | UnaryOp::Not | UnaryOp::Popcnt => Some(INTEGERS),
             UnaryOp::Abs

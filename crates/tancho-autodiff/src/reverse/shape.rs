@@ -67,7 +67,9 @@ pub(super) fn pull_back(pullback: &mut Pullback<'_>, op: &ShapeOp) -> Result<(),
 /// Sums over the axes along which the operand was repeated, and puts what is left in the operand's order.
 fn sum_repeated(build: &mut Build<'_>, cotangent: Value, operand: &TensorType, dims: &Dims, axes: &[usize]) -> Built {
     let stays = |axis: &usize| {
-        axes.iter().position(|of| of == axis).is_some_and(|place| operand.dims[place] != Dim::ONE || dims[*axis] == Dim::ONE)
+        axes.iter()
+            .position(|of| of == axis)
+            .is_some_and(|place| operand.dims[place] != Dim::ONE || dims[*axis] == Dim::ONE)
     };
     let (kept, summed): (Vec<usize>, Vec<usize>) = (0..dims.len()).partition(stays);
     let sum = build.sum(cotangent, summed)?;
@@ -115,13 +117,7 @@ fn concatenate(pullback: &mut Pullback<'_>, cotangent: Value, axis: usize) -> Re
 
 /// The operand's elements stand in the result from `low` on, a stride apart, as far as they were not cut off; the rest is the
 /// padding value.
-fn pad(
-    pullback: &mut Pullback<'_>,
-    cotangent: Value,
-    low: &Dims,
-    high: &Dims,
-    interior: &[i64],
-) -> Result<(), Fault> {
+fn pad(pullback: &mut Pullback<'_>, cotangent: Value, low: &Dims, high: &Dims, interior: &[i64]) -> Result<(), Fault> {
     let operand = pullback.type_of_operand(0).dims.clone();
     let rank = operand.len();
     let build = &mut pullback.build;

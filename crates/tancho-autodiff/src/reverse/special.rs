@@ -39,16 +39,8 @@ pub(super) fn trigamma(build: &mut Build<'_>, x: Value) -> Built {
 /// From ½ on.
 fn trigamma_of_positive(build: &mut Build<'_>, z: Value) -> Built {
     /// The Bernoulli numbers B₂, B₄, ….
-    const BERNOULLI: [f64; 8] = [
-        1.0 / 6.0,
-        -1.0 / 30.0,
-        1.0 / 42.0,
-        -1.0 / 30.0,
-        5.0 / 66.0,
-        -691.0 / 2730.0,
-        7.0 / 6.0,
-        -3617.0 / 510.0,
-    ];
+    const BERNOULLI: [f64; 8] =
+        [1.0 / 6.0, -1.0 / 30.0, 1.0 / 42.0, -1.0 / 30.0, 5.0 / 66.0, -691.0 / 2730.0, 7.0 / 6.0, -3617.0 / 510.0];
     let steps = if build.dtype(z) == DType::F64 { 9 } else { 4 };
     let terms = if build.dtype(z) == DType::F64 { 8 } else { 5 };
     let one = build.full_like(z, 1.0)?;

@@ -10,7 +10,8 @@ use super::loops::{POWER, RECURRENT, recurrent_arguments};
 
 #[track_caller]
 fn check_compiled(graph: &Graph, arguments: &[Array]) {
-    let executable = Executable::compile(graph.clone(), &CompileOptions::default()).unwrap_or_else(|e| panic!("{e}\n{graph}"));
+    let executable =
+        Executable::compile(graph.clone(), &CompileOptions::default()).unwrap_or_else(|e| panic!("{e}\n{graph}"));
     let mut lent: Vec<Argument<'_>> = arguments.iter().map(Argument::Lend).collect();
     let found = executable.call(&mut lent).unwrap_or_else(|error| panic!("{error}\n{graph}"));
     for (place, (found, expected)) in found.iter().zip(&run(graph, arguments)).enumerate() {
@@ -54,7 +55,11 @@ fn layers() {
 return %6",
     );
     for n in [1, 7] {
-        check(&graph, &[0, 1, 2], &[uniform([n, 5], -1.0, 1.0, 1), uniform([5, 3], -1.0, 1.0, 2), uniform([3], -1.0, 1.0, 3)]);
+        check(
+            &graph,
+            &[0, 1, 2],
+            &[uniform([n, 5], -1.0, 1.0, 1), uniform([5, 3], -1.0, 1.0, 2), uniform([3], -1.0, 1.0, 3)],
+        );
     }
 }
 

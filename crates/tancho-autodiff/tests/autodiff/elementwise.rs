@@ -15,11 +15,8 @@ fn check_unary(name: &str, low: f64, high: f64) {
 
 #[track_caller]
 fn check_binary(name: &str, left: (f64, f64), right: (f64, f64)) {
-    let graph = function(
-        "%x: f64[3, 2], %y: f64[3, 2]",
-        "f64[3, 2]",
-        &format!("%0 = {name} %x, %y : f64[3, 2]\nreturn %0"),
-    );
+    let graph =
+        function("%x: f64[3, 2], %y: f64[3, 2]", "f64[3, 2]", &format!("%0 = {name} %x, %y : f64[3, 2]\nreturn %0"));
     check(&graph, &[uniform([3, 2], left.0, left.1, 5), uniform([3, 2], right.0, right.1, 6)]);
 }
 
@@ -100,11 +97,7 @@ fn binary() {
 
 #[test]
 fn selections() {
-    let graph = function(
-        "%p: bool[3], %x: f64[3], %y: f64[3]",
-        "f64[3]",
-        "%0 = select %p, %x, %y : f64[3]\nreturn %0",
-    );
+    let graph = function("%p: bool[3], %x: f64[3], %y: f64[3]", "f64[3]", "%0 = select %p, %x, %y : f64[3]\nreturn %0");
     let predicate = tancho_tensor::Array::new([3], &[true, false, true]).unwrap();
     check(&graph, &[predicate, uniform([3], -1.0, 1.0, 1), uniform([3], -1.0, 1.0, 2)]);
 
@@ -119,27 +112,15 @@ fn selections() {
     }
 
     let places = uniform([8], -2.0, 2.0, 9);
-    let scalars = function(
-        "%l: f64[], %x: f64[8], %h: f64[]",
-        "f64[8]",
-        "%0 = clamp %l, %x, %h : f64[8]\nreturn %0",
-    );
+    let scalars = function("%l: f64[], %x: f64[8], %h: f64[]", "f64[8]", "%0 = clamp %l, %x, %h : f64[8]\nreturn %0");
     check(&scalars, &[array([], &[-0.7]), places.clone(), array([], &[0.9])]);
-    let arrays = function(
-        "%l: f64[8], %x: f64[8], %h: f64[8]",
-        "f64[8]",
-        "%0 = clamp %l, %x, %h : f64[8]\nreturn %0",
-    );
+    let arrays = function("%l: f64[8], %x: f64[8], %h: f64[8]", "f64[8]", "%0 = clamp %l, %x, %h : f64[8]\nreturn %0");
     check(&arrays, &[uniform([8], -1.0, -0.5, 1), places, uniform([8], 0.3, 0.9, 2)]);
 }
 
 #[test]
 fn conversions() {
-    let graph = function(
-        "%x: f64[4]",
-        "f64[4]",
-        "%0 = convert %x : f64[4]\n%1 = multiply %0, %0 : f64[4]\nreturn %1",
-    );
+    let graph = function("%x: f64[4]", "f64[4]", "%0 = convert %x : f64[4]\n%1 = multiply %0, %0 : f64[4]\nreturn %1");
     check(&graph, &[uniform([4], -1.0, 1.0, 1)]);
     // Through f32, in whose numbers these are.
     let graph = function(
@@ -209,6 +190,18 @@ fn slopes_where_there_is_no_derivative() {
     let base = |value: &str| format!("%e = constant {value} : f64[]\n%b = broadcast_in_dim %e, dims=[] : $\n");
     check_slopes(&format!("{}%y = power %b, %x : $", base("0.0")), &[2.0, 0.0], &[0.0, 0.0]);
     check_slopes(&format!("{}%y = power %b, %x : $", base("-2.0")), &[2.0, 3.0], &[0.0, 0.0]);
+}
+
+/// As `tancho-core` composes them.
+#[test]
+fn slopes_of_activations() {
+    let zero = "%z = constant 0.0 : f64[]\n%0 = broadcast_in_dim %z, dims=[] : $\n";
+    let softplus = "%m = negate %x : $\n%n = minimum %x, %m : $\n%e = exponential %n : $\n%c = log_plus_one %e : $\n\
+                    %p = maximum %0, %x : $\n%y = add %p, %c : $";
+    check_slopes(&format!("{zero}{softplus}"), &[-1e3, -0.0, 0.0, 1e3], &[0.0, 0.5, 0.5, 1.0]);
+    let elu = "%n = minimum %x, %0 : $\n%e = exponential_minus_one %n : $\n%p = compare %x, %0, gt : bool[4]\n\
+               %y = select %p, %x, %e : $";
+    check_slopes(&format!("{zero}{elu}"), &[-1e3, -0.0, 0.0, 1e3], &[0.0, 1.0, 1.0, 1.0]);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The walk itself: seeds, sources, what is left out, and what is not computed.
 
 use tancho_autodiff::{DiffError, gradients, tangents, vjp};
-use tancho_ir::{Graph, NodeId, Value};
+use tancho_ir::{Graph, NodeId, Span, Value};
+use tancho_tensor::Array;
 
+use super::control::{NESTED, nested_arguments};
 use super::harness::{array, function, jvp_of, program, run, uniform, vjp_of};
+use super::loops::{RECURRENT, recurrent_arguments};
 
 fn named(graph: &Graph, name: &str) -> Value {
     let id = graph.node_ids().find(|&id| graph.node(id).name() == Some(name)).expect("a node of this name");
@@ -78,6 +81,48 @@ fn nothing_is_computed_in_vain() {
     let graph = function("%x: f64[2], %y: f64[2]", "f64[2]", "%0 = add %x, %y : f64[2]\nreturn %0");
     assert_eq!(ops(&vjp_of(&graph, &[0, 1])), ["add"]);
     assert_eq!(ops(&jvp_of(&graph, &[0, 1])), ["add", "add"]);
+}
+
+/// Whoever traces asks for several gradients of the same nodes, whose values he goes on to hold.
+#[test]
+fn gradients_of_the_same_nodes_twice() {
+    let calls = (NESTED.replace("MODE", ""), nested_arguments(3).to_vec(), [0, 1]);
+    let loops = (RECURRENT.to_string(), recurrent_arguments(3, 2, 2), [0, 1]);
+    for (text, arguments, wrt) in [calls, loops] {
+        let mut graph = program(&text);
+        let ones = with_ones(&graph, &arguments);
+        let expected = run(&vjp_of(&graph, &wrt), &ones);
+        let results = graph.results().to_vec();
+        let seeds: Vec<(Value, Value)> = results
+            .iter()
+            .map(|&result| {
+                let of = graph.type_of(result).clone();
+                (result, graph.add_parameter(None, of, Span::NONE))
+            })
+            .collect();
+        let sources = wrt.map(|position| graph.parameters().nth(position).unwrap());
+        let mut all = results.clone();
+        for _ in 0..2 {
+            let found = gradients(&mut graph, &seeds, &sources, &|_| true).unwrap();
+            all.extend(found.into_iter().flatten());
+        }
+        graph.set_results(all);
+        let found = run(&super::harness::verified(graph), &ones);
+        let twice = expected.iter().chain(&expected[results.len()..]);
+        assert_eq!(found.len(), expected.len() + wrt.len());
+        // Shares may be added in another order.
+        let pairs = found.iter().zip(twice).flat_map(|(x, y)| x.to_f64_vec().into_iter().zip(y.to_f64_vec()));
+        pairs.for_each(|(x, y)| assert!((x - y).abs() <= 1e-14 * (1.0 + y.abs()), "{x} and {y}"));
+    }
+}
+
+/// The arguments, and ones for the results.
+fn with_ones(graph: &Graph, arguments: &[Array]) -> Vec<Array> {
+    let mut all = arguments.to_vec();
+    for result in run(graph, arguments) {
+        all.push(array(result.shape().clone(), &vec![1.0; result.len()]));
+    }
+    all
 }
 
 #[test]

@@ -28,7 +28,8 @@ pub fn array(shape: impl Into<Shape>, elements: &[f64]) -> Array {
 pub fn uniform(shape: impl Into<Shape>, low: f64, high: f64, seed: u64) -> Array {
     let shape = shape.into();
     let mut generator = Generator::new(seed);
-    let elements: Vec<f64> = (0..shape.iter().product::<usize>()).map(|_| low + (high - low) * generator.unit()).collect();
+    let elements: Vec<f64> =
+        (0..shape.iter().product::<usize>()).map(|_| low + (high - low) * generator.unit()).collect();
     array(shape, &elements)
 }
 
@@ -80,9 +81,8 @@ pub fn check_first(graph: &Graph, arguments: &[Array]) {
     let wrt = floats(arguments);
     let results = run(graph, arguments);
     let float_results: Vec<usize> = floats(&results);
-    let of_results = |results: &[Array]| -> Vec<Array> {
-        float_results.iter().map(|&result| results[result].clone()).collect()
-    };
+    let of_results =
+        |results: &[Array]| -> Vec<Array> { float_results.iter().map(|&result| results[result].clone()).collect() };
     let cotangents = directions(&of_results(&results), 77);
     let reverse = vjp_of(graph, &wrt);
     let all = run(&reverse, &[arguments, &cotangents].concat());
@@ -142,7 +142,7 @@ pub fn gradient(graph: &Graph, wrt: &[usize], arguments: &[Array]) -> Vec<Array>
 #[track_caller]
 pub fn check_gradient(graph: &Graph, arguments: &[Array], position: usize, expected: &[f64]) {
     let found = gradient(graph, &[position], arguments)[0].to_f64_vec();
-    let same = found.len() == expected.len()
-        && found.iter().zip(expected).all(|(x, y)| x == y || x.is_nan() && y.is_nan());
+    let same =
+        found.len() == expected.len() && found.iter().zip(expected).all(|(x, y)| x == y || x.is_nan() && y.is_nan());
     assert!(same, "{found:?}, not {expected:?}");
 }

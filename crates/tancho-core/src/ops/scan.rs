@@ -19,6 +19,7 @@ use crate::error::{Error, Fault, Result};
 use crate::function::Outcome;
 use crate::operand::Operand;
 use crate::region::{Callee, OpenRegion, Region, stage_while};
+use crate::shape::Dim;
 use crate::signature::legal_names;
 use crate::tensor::Tensor;
 use crate::trace::{self, Kind, Session};
@@ -314,18 +315,16 @@ impl Rows {
         let trip = leaves.remove(0);
         let row = match self.direction {
             Direction::Forward => trip.clone(),
-            Direction::Reverse => {
-                let last = length.clone() - IrDim::ONE;
-                self.apply(&[&trip], &|builder, values| {
-                    let last = builder.size(&last, DType::I64)?;
-                    builder.binary(BinaryOp::Subtract, last, values[0])
-                })
-            }
+            Direction::Reverse => self.apply(&[&trip], "row", &|builder, values| {
+                let length = builder.size(length, DType::I64)?;
+                let last = builder.binary_constant(BinaryOp::Subtract, length, 1.0)?;
+                builder.binary(BinaryOp::Subtract, last, values[0])
+            }),
         };
         let rows = xs.iter().map(|x| self.read_row(x, &row)).collect();
         let (next, results) = step(leaves, rows)?;
         let next_trip =
-            self.apply(&[&trip], &|builder, values| builder.binary_constant(BinaryOp::Add, values[0], 1.0));
+            self.apply(&[&trip], "next", &|builder, values| builder.binary_constant(BinaryOp::Add, values[0], 1.0));
         let all: Vec<Tensor> = [next_trip, row].into_iter().chain(next).chain(results).collect();
         let mut body = region.close(&all, self.location)?;
         let result_types: Vec<TensorType> = body.result_types().skip(2).cloned().collect();
@@ -355,7 +354,7 @@ impl Rows {
     /// Whether the first parameter is below the length.
     fn condition(&self, parameters: &[(String, TensorType)], length: &IrDim) -> Result<Region> {
         let (region, leaves) = OpenRegion::begin("condition", parameters, self.location)?;
-        let goes_on = self.apply(&[&leaves[0]], &|builder, values| {
+        let goes_on = self.apply(&[&leaves[0]], "condition", &|builder, values| {
             let length = builder.size(length, DType::I64)?;
             builder.compare(Comparison::Lt, values[0], length)
         });
@@ -395,7 +394,7 @@ impl Rows {
 
     /// One row of a tensor.
     fn read_row(&self, x: &Tensor, row: &Tensor) -> Tensor {
-        self.apply(&[x, row], &|builder, values| {
+        self.apply(&[x, row], "read", &|builder, values| {
             let zero = builder.scalar(DType::I64, 0.0)?;
             let mut sizes = builder.dims(values[0]);
             let row_dims = sizes.iter().skip(1).cloned().collect();
@@ -412,7 +411,7 @@ impl Rows {
         if *count == IrDim::ZERO {
             return x.clone();
         }
-        self.apply(&[x], &|builder, values| {
+        self.apply(&[x], "pad", &|builder, values| {
             let zero = builder.scalar(builder.dtype(values[0]), 0.0)?;
             let none = Dims::from_elem(IrDim::ZERO, builder.rank(values[0]));
             let mut high = none.clone();
@@ -422,7 +421,7 @@ impl Rows {
     }
 
     fn first_rows(&self, x: &Tensor, count: &IrDim) -> Tensor {
-        self.apply(&[x], &|builder, values| {
+        self.apply(&[x], "first", &|builder, values| {
             let mut limit = builder.dims(values[0]);
             if limit[0] == *count {
                 return Ok(values[0]);
@@ -435,7 +434,7 @@ impl Rows {
 
     fn stack(&self, rows: Vec<Tensor>) -> Tensor {
         let inputs: Vec<&Tensor> = rows.iter().collect();
-        self.apply(&inputs, &|builder, values| {
+        self.apply(&inputs, "stack", &|builder, values| {
             let rows = values.iter().map(|&value| {
                 let mut dims = builder.dims(value);
                 dims.insert(0, IrDim::ONE);
@@ -447,15 +446,21 @@ impl Rows {
     }
 
     fn zeros(&self, of: &TensorType) -> Tensor {
-        self.apply(&[], &|builder, _| {
+        let sizes: Vec<Dim> = of.dims.iter().cloned().map(Dim::from).collect();
+        self.apply_with(&[], Attributes::none().dtype(of.dtype).sizes(&sizes), &|builder, _| {
             let zero = builder.scalar(of.dtype, 0.0)?;
             builder.broadcast_to(zero, &of.dims)
         })
     }
 
-    fn apply(&self, inputs: &[&Tensor], build: Build) -> Tensor {
+    /// Carries out a part of the scan that no attributes but its name tell from others.
+    fn apply(&self, inputs: &[&Tensor], part: &'static str, build: Build) -> Tensor {
+        self.apply_with(inputs, Attributes::none().text(part), build)
+    }
+
+    fn apply_with(&self, inputs: &[&Tensor], attributes: Attributes, build: Build) -> Tensor {
         let mut inputs: Vec<Operand<'_>> = inputs.iter().map(|input| Operand::Lend(input)).collect();
-        apply_at(self.op, Attributes::none(), &mut inputs, self.location, build)
+        apply_at(self.op, attributes, &mut inputs, self.location, build)
     }
 
     fn fault(&self, message: String) -> Error {

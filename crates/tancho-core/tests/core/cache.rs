@@ -90,7 +90,10 @@ fn relaxed_functions_let_sizes_vary_once_they_do() -> Result<()> {
 fn sizes_that_differ_vary_by_themselves() -> Result<()> {
     let f = function(|x: Tensor, w: Tensor| x.matmul(w)).with_name("product").relaxed();
     let arguments = |rows: usize, inner: usize, columns: usize| {
-        (Tensor::from_vec([rows, inner], vec![1.0f32; rows * inner]), Tensor::from_vec([inner, columns], vec![1.0f32; inner * columns]))
+        (
+            Tensor::from_vec([rows, inner], vec![1.0f32; rows * inner]),
+            Tensor::from_vec([inner, columns], vec![1.0f32; inner * columns]),
+        )
     };
     for rows in 1..5 {
         assert_eq!(f.call(arguments(rows, 3, 2))?.to_vec::<f32>()?, vec![3.0; 2 * rows]);

@@ -1,6 +1,10 @@
 use tancho::prelude::*;
 
+#[function]
+fn add(x: Tensor, y: Tensor) -> Tensor {
+    x + y
+}
+
 fn main() {
-    let add = function(|x: Tensor, y: Tensor| x + y);
-    add.call(tensor(1.0f32)).unwrap();
+    add(tensor(1.0f32));
 }

@@ -39,7 +39,7 @@ pub(super) fn pull_back(
         ));
     };
     let n_states = pullback.cotangents.len();
-    let active = find_active_state(body, &pullback.wanted, n_states);
+    let active = find_active_state(body, &pullback.wanted);
     let seeded = (0..n_states).map(|state| active[state] && pullback.cotangents[state].is_some()).collect();
     let Some(turn) = Turn::new(body, n_states, &active, seeded)? else { return Ok(()) };
 
@@ -59,7 +59,7 @@ pub(super) fn pull_back(
 }
 
 /// Which operands depend on sources in any turn: the states to which it gets from the operands that do at the beginning.
-pub(crate) fn find_active_state(body: &Graph, wanted: &[bool], n_states: usize) -> Vec<bool> {
+pub(crate) fn find_active_state(body: &Graph, wanted: &[bool]) -> Vec<bool> {
     let order = body.topological_order();
     let parameters: Vec<Value> = body.parameters().collect();
     let mut active = wanted.to_vec();
@@ -67,8 +67,8 @@ pub(crate) fn find_active_state(body: &Graph, wanted: &[bool], n_states: usize) 
         let sources: HashSet<Value> = positions(&active).into_iter().map(|position| parameters[position]).collect();
         let nodes = find_active(body, &order, &sources, &|_| true);
         let mut changed = false;
-        for state in 0..n_states {
-            if !active[state] && is_active(body, &nodes, &sources, body.results()[state]) {
+        for (state, &next) in body.results().iter().enumerate() {
+            if !active[state] && is_active(body, &nodes, &sources, next) {
                 active[state] = true;
                 changed = true;
             }
@@ -115,11 +115,13 @@ impl Turn {
             // A sum to which nothing is added is none.
             let first = asked.len() - invariants.len();
             let added = |place: usize| derivative.found[first + place] != Some(derivative.told(states.len() + place));
-            let used: Vec<usize> = (0..invariants.len()).filter(|&place| added(place)).map(|place| invariants[place]).collect();
+            let used: Vec<usize> =
+                (0..invariants.len()).filter(|&place| added(place)).map(|place| invariants[place]).collect();
             if !changed && used.len() == invariants.len() {
                 // What is asked for, in the order of what is told.
                 let place_of = |position: &usize| asked.iter().position(|asked| asked == position);
-                let found = states.iter().chain(&invariants).map(|p| place_of(p).and_then(|place| derivative.found[place]));
+                let found =
+                    states.iter().chain(&invariants).map(|p| place_of(p).and_then(|place| derivative.found[place]));
                 derivative.found = found.collect();
                 break derivative;
             }
@@ -133,12 +135,14 @@ impl Turn {
             let like = derivative.told(place);
             results.push(derivative.found_or_zeros(place, like)?);
         }
-        let changes: Vec<bool> = body.parameters().zip(body.results()).map(|(before, after)| before != *after).collect();
+        let changes: Vec<bool> =
+            body.parameters().zip(body.results()).map(|(before, after)| before != *after).collect();
         let graph = derivative.graph();
         let varying = find_varying(graph, &|position| changes.get(position).copied().unwrap_or(false));
         let keeps = |id: NodeId| varying[id.index()] && graph.node(id).op().is_some_and(|op| !is_cheap(op));
         let cut = derivative.cut(&results, &keeps, &[]);
-        let kept_states = cut.parameters.iter().copied().filter(|&p| changes.get(p).copied().unwrap_or(false)).collect();
+        let kept_states =
+            cut.parameters.iter().copied().filter(|&p| changes.get(p).copied().unwrap_or(false)).collect();
         Ok(Some(Turn { derivative, cut, states, invariants, kept_states }))
     }
 
@@ -212,10 +216,9 @@ fn keep(
 
     // The condition does not look at the buffers, and has symbols of its own.
     let mut fresh = FreshSymbols::new(condition);
-    let buffer_types = buffer_types.iter().map(|of| TensorType {
-        dtype: of.dtype,
-        dims: of.dims.iter().map(|dim| fresh.dim_for(dim, "kept")).collect(),
-    });
+    let buffer_types = buffer_types
+        .iter()
+        .map(|of| TensorType { dtype: of.dtype, dims: of.dims.iter().map(|dim| fresh.dim_for(dim, "kept")).collect() });
     let buffer_types: Vec<TensorType> = buffer_types.collect();
     let mut new_condition = Graph::new(condition.name());
     let (own, ..) = add_parameters(&mut new_condition, condition, n_states, &buffer_types);
@@ -223,7 +226,8 @@ fn keep(
     new_condition.set_results(decision);
 
     let operands = pullback.operands.clone();
-    let operand_types: Vec<TensorType> = operands.iter().map(|&operand| pullback.build.type_of(operand).clone()).collect();
+    let operand_types: Vec<TensorType> =
+        operands.iter().map(|&operand| pullback.build.type_of(operand).clone()).collect();
     let parameter_types: Vec<&TensorType> = body.parameter_types().collect();
     let assignment = bind_symbols(&parameter_types, &operand_types);
     let replacement = |symbol: &Symbol| assignment.iter().find(|(name, _)| name == symbol).map(|(_, dim)| dim.clone());
@@ -234,11 +238,8 @@ fn keep(
         arguments.push(pullback.build.full(&buffer, 0.0)?);
     }
     arguments.extend_from_slice(&operands[n_states..]);
-    let op = ControlOp::While {
-        condition: Arc::new(new_condition),
-        body: Arc::new(new_body),
-        bound: Some(bound.clone()),
-    };
+    let op =
+        ControlOp::While { condition: Arc::new(new_condition), body: Arc::new(new_body), bound: Some(bound.clone()) };
     let node = pullback.node;
     pullback.build.graph.extend_op(node, op.into(), &arguments)?;
     let buffers = (0..kept_types.len()).map(|place| pullback.result(n_states + 1 + place)).collect();
@@ -333,8 +334,7 @@ fn go_back(
     types.extend(passed.iter().map(|&position| derivative.type_of(own[position]).clone()));
 
     let mut condition = Graph::new("turns_left");
-    let parameters: Vec<Value> =
-        types.iter().map(|of| condition.add_parameter(None, of.clone(), Span::NONE)).collect();
+    let parameters: Vec<Value> = types.iter().map(|of| condition.add_parameter(None, of.clone(), Span::NONE)).collect();
     let mut build = Build::new(&mut condition, pullback.build.span().clone());
     let zero = build.constant(Array::scalar(0_i32));
     let left = build.compare(Comparison::Gt, parameters[0], zero)?;
@@ -356,8 +356,7 @@ fn go_back(
         None => constants[passed.iter().position(|passed| passed == position).expect("it is passed")],
     };
     let kept = values[turn.kept_states.len()..].iter().copied();
-    let arguments: Vec<Value> =
-        cut.parameters.iter().map(value_of).chain(kept).chain(told.iter().copied()).collect();
+    let arguments: Vec<Value> = cut.parameters.iter().map(value_of).chain(kept).chain(told.iter().copied()).collect();
     let mut results = vec![place];
     results.extend(splice(&mut back, &cut.graph, &arguments));
     back.set_results(results);
