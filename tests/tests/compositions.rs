@@ -48,9 +48,9 @@ impl Fixture {
         assert_eq!(shape.to_string(), Tensor::from_array(expected.clone()).shape().to_string(), "{name}");
         let expected = expected.to_f64_vec();
         let largest = expected.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
-        let distance = array.iter().zip(&expected).map(|(found, expected)| (found - expected).abs());
+        let distances = array.iter().zip(&expected).map(|(found, expected)| (found - expected).abs());
         // A NaN is as far away as can be.
-        let distance = distance.fold(0.0, |worst: f64, x| if x <= worst { worst } else { x });
+        let distance = distances.fold(0.0, |worst: f64, x| if x.is_nan() { f64::INFINITY } else { worst.max(x) });
         let epsilon = if found.dtype() == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
         let found_units = distance / (largest * epsilon);
         assert!(found_units <= units, "{name} ({}) is {found_units} units away: {array:?}, not {expected:?}", found.dtype());
@@ -69,13 +69,30 @@ impl Fixture {
 /// programs sum at most a few dozen products, a few layers deep, and each operation rounds once.
 const UNITS: f64 = 32.0;
 
+/// By how much more for second derivatives: they are sums of more terms, which cancel.
+const SECOND: f64 = 8.0;
+
 fn merged(floats: &Tensors, integers: &Tensors) -> Tensors {
     floats.iter().chain(integers).map(|(name, tensor)| (name.clone(), tensor.clone())).collect()
 }
 
-/// The value and the gradient by all float inputs, with a tape and as a function, eagerly and traced.
+/// The sum of the products of what two trees have.
+fn dot(left: &impl Tree, right: &impl Tree) -> Tensor {
+    let products = flatten(left).into_iter().zip(flatten(right)).map(|(left, right)| (left * right).sum(..));
+    products.reduce(|sum, product| sum + product).unwrap_or_else(|| tensor(0.0f32))
+}
+
+/// All derivatives of a program whose value is a scalar, in all ways that there are, eagerly and traced.
 #[track_caller]
 fn check(name: &str, program: impl Fn(&Tensors) -> Tensor + Send + Sync, units: f64) {
+    check_reverse(name, &program, units);
+    check_forward(name, &program, units);
+    check_second(name, &program, SECOND * units);
+}
+
+/// The value and the gradient by all float inputs.
+#[track_caller]
+fn check_reverse(name: &str, program: impl Fn(&Tensors) -> Tensor + Send + Sync, units: f64) {
     let fixture = Fixture::read(name);
     for dtype in [DType::F64, DType::F32] {
         let by_tape = |floats: Tensors, integers: Tensors| {
@@ -97,6 +114,66 @@ fn check(name: &str, program: impl Fn(&Tensors) -> Tensor + Send + Sync, units: 
         ok("a tape, traced", function(by_tape).call((&floats, &integers)));
         ok("value_and_grad", by_function.call((&floats, &integers)));
         ok("value_and_grad, traced", function(by_function).call((&floats, &integers)));
+    }
+}
+
+/// The derivative of the value in a direction.
+#[track_caller]
+fn check_forward(name: &str, program: impl Fn(&Tensors) -> Tensor + Send + Sync, units: f64) {
+    let fixture = Fixture::read(name);
+    for dtype in [DType::F64, DType::F32] {
+        let (floats, integers) = fixture.inputs(dtype);
+        let directions = fixture.tensors("direction/", dtype);
+        let slope = jvp(|floats: Tensors| program(&merged(&floats, &integers)));
+        let ok = |what: &str, result: Result<(Tensor, Tensor)>| {
+            let (value, tangent) = result.unwrap_or_else(|error| panic!("{name}, {what}, {dtype}: {error}"));
+            fixture.check("value", &value, units);
+            fixture.check("tangent", &tangent, units);
+        };
+        ok("jvp", slope.call(((floats.clone(),), (directions.clone(),))));
+        ok("jvp, traced", function(slope).call(((floats,), (directions,))));
+    }
+}
+
+/// The derivative of the gradient in a direction.
+#[track_caller]
+fn check_second(name: &str, program: impl Fn(&Tensors) -> Tensor + Send + Sync, units: f64) {
+    let fixture = Fixture::read(name);
+    for dtype in [DType::F64, DType::F32] {
+        let (floats, integers) = fixture.inputs(dtype);
+        let directions = fixture.tensors("direction/", dtype);
+        let loss = |floats: Tensors| program(&merged(&floats, &integers));
+        let ok = |what: &str, result: Result<Tensors>| {
+            let products = result.unwrap_or_else(|error| panic!("{name}, {what}, {dtype}: {error}"));
+            fixture.check_all("product/", &products, units);
+        };
+
+        let by_tapes = |floats: Tensors, directions: Tensors| {
+            let outer = GradientTape::new();
+            outer.watch(&floats);
+            let inner = GradientTape::new();
+            inner.watch(&floats);
+            let grads = inner.gradient(&loss(floats.clone()), &floats);
+            outer.gradient_or_zeros(&dot(&grads, &directions), &floats)
+        };
+        ok("two tapes", Ok(by_tapes(floats.clone(), directions.clone())));
+        ok("two tapes, traced", function(by_tapes).call((&floats, &directions)));
+
+        let reverse_twice = grad(|floats: Tensors, directions: Tensors| Ok(dot(&grad(loss).call(floats)?, &directions)));
+        ok("grad of grad", reverse_twice.call((&floats, &directions)));
+        ok("grad of grad, traced", function(reverse_twice).call((&floats, &directions)));
+
+        let forward_over_reverse = |floats: Tensors, directions: Tensors| {
+            let (_, products) = jvp(grad(loss)).call(((floats,), (directions,)))?;
+            Ok(products)
+        };
+        ok("jvp of grad", forward_over_reverse(floats.clone(), directions.clone()));
+        ok("jvp of grad, traced", function(forward_over_reverse).call((&floats, &directions)));
+
+        let reverse_over_forward =
+            grad(|floats: Tensors, directions: Tensors| Ok(jvp(loss).call(((floats,), (directions,)))?.1));
+        ok("grad of jvp", reverse_over_forward.call((&floats, &directions)));
+        ok("grad of jvp, traced", function(reverse_over_forward).call((&floats, &directions)));
     }
 }
 
@@ -250,50 +327,6 @@ fn a_perceptron_with_layer_norm() {
     check("mlp", mlp, UNITS);
 }
 
-/// The sum of the products of what two trees have.
-fn dot(left: &impl Tree, right: &impl Tree) -> Tensor {
-    let products = flatten(left).into_iter().zip(flatten(right)).map(|(left, right)| (left * right).sum(..));
-    products.reduce(|sum, product| sum + product).unwrap_or_else(|| tensor(0.0f32))
-}
-
-/// Products of the Hessian matrix and a direction, by all ways that there are.
-#[test]
-fn second_derivatives_of_a_perceptron() -> Result<()> {
-    let fixture = Fixture::read("mlp");
-    let loss = |p: Tensors| mlp(&p);
-    for dtype in [DType::F64, DType::F32] {
-        let (p, _) = fixture.inputs(dtype);
-        let directions = fixture.tensors("direction/", dtype);
-        // Second derivatives are sums of more terms, whose rounding errors the normalisation makes larger.
-        let check = |found: &Tensors| fixture.check_all("product/", found, 4.0 * UNITS);
-
-        let by_tapes = |p: Tensors, directions: Tensors| {
-            let outer = GradientTape::new();
-            outer.watch(&p);
-            let inner = GradientTape::new();
-            inner.watch(&p);
-            let grads = inner.gradient(&mlp(&p), &p);
-            outer.gradient(&dot(&grads, &directions), &p)
-        };
-        check(&by_tapes(p.clone(), directions.clone()));
-        check(&function(by_tapes).call((&p, &directions))?);
-
-        let twice_reverse = grad(|p: Tensors, directions: Tensors| Ok(dot(&grad(loss).call(p)?, &directions)));
-        check(&twice_reverse.call((&p, &directions))?);
-        check(&function(twice_reverse).call((&p, &directions))?);
-
-        let forward_over_reverse = |p: Tensors, directions: Tensors| Ok(jvp(grad(loss)).call(((p,), (directions,)))?.1);
-        check(&forward_over_reverse(p.clone(), directions.clone())?);
-        check(&function(forward_over_reverse).call((&p, &directions))?);
-
-        let reverse_over_forward =
-            grad(|p: Tensors, directions: Tensors| Ok(jvp(loss).call(((p,), (directions,)))?.1));
-        check(&reverse_over_forward.call((&p, &directions))?);
-        check(&function(reverse_over_forward).call((&p, &directions))?);
-    }
-    Ok(())
-}
-
 // -- Linear algebra ------------------------------------------------------------------------------
 
 #[test]
@@ -316,7 +349,7 @@ fn the_likelihood_of_a_gaussian_process() {
 
 fn roots(p: &Tensors) -> (impl FnMut(Tensor) -> Tensor, impl FnMut(Tensor) -> Tensor) {
     let a = &p["a"];
-    let is_off = move |x: Tensor| ((x.square() - a).abs()).gt(1e-3 * a).any(..);
+    let is_off = move |x: Tensor| ((x.square() - a).abs()).gt(0.05 * a).any(..);
     (is_off, move |x: Tensor| 0.5 * (&x + a / &x))
 }
 
@@ -326,25 +359,8 @@ fn roots_by_a_bounded_loop() {
         let (is_off, step) = roots(p);
         (while_loop_bounded(20, p["start"].clone(), is_off, step) * &p["weights"]).sum(..)
     };
-    check("newton", program, UNITS);
-}
-
-/// Forward mode of a program: the tangent of its value.
-#[track_caller]
-fn check_forward(name: &str, program: impl Fn(&Tensors) -> Tensor + Send + Sync, units: f64) {
-    let fixture = Fixture::read(name);
-    for dtype in [DType::F64, DType::F32] {
-        let (p, _) = fixture.inputs(dtype);
-        let tangents = fixture.tensors("tangent/", dtype);
-        let slope = jvp(|p: Tensors| program(&p));
-        let check = |result: Result<(Tensor, Tensor)>| {
-            let (value, tangent) = result.unwrap_or_else(|error| panic!("{name}, {dtype}: {error}"));
-            fixture.check("value", &value, units);
-            fixture.check("tangent", &tangent, units);
-        };
-        check(slope.call(((p.clone(),), (tangents.clone(),))));
-        check(function(slope).call(((p,), (tangents,))));
-    }
+    // A step's derivative by what it begins with is the difference of two numbers that are nearly the same.
+    check("newton", program, 2.0 * UNITS);
 }
 
 #[test]

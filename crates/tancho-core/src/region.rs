@@ -81,8 +81,7 @@ impl OpenRegion {
     ) -> Result<(OpenRegion, Vec<Tensor>)> {
         let around = trace::active().ok_or_else(|| Error::new("a region is traced where no trace is active"))?;
         let session = Session::open(name, Kind::Region, location)?;
-        let tensors =
-            parameters.iter().map(|(name, of)| session.add_parameter(name, of.clone(), location)).collect();
+        let tensors = parameters.iter().map(|(name, of)| session.add_parameter(name, of.clone(), location)).collect();
         Ok((OpenRegion { session, around, n_own: parameters.len() }, tensors))
     }
 
@@ -232,8 +231,7 @@ fn align(regions: Vec<Region>) -> Aligned {
             inputs.push(input.clone());
         }
     }
-    let mut graphs: Vec<Graph> =
-        regions.into_iter().map(|region| region.into_graph(&inputs, &assigned)).collect();
+    let mut graphs: Vec<Graph> = regions.into_iter().map(|region| region.into_graph(&inputs, &assigned)).collect();
     let unbound: BTreeSet<Symbol> = graphs.iter().flat_map(unbound_symbols).collect();
     if !unbound.is_empty() {
         let dims = unbound.into_iter().map(|symbol| Dim::symbol(symbol.name())).chain([Dim::ZERO]);

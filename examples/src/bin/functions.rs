@@ -49,10 +49,13 @@ fn main() -> Result<()> {
     // Variables are captured by reference; reads and writes happen in program order. The closure may return
     // a tensor tree or a Result of one.
     let counter = Variable::new(0);
-    let tick = function(|| {
-        counter.assign_add(1)?;
-        Ok(counter.read())
-    });
+    let tick = {
+        let counter = counter.clone(); // the same variable
+        function(move || {
+            counter.assign_add(1)?;
+            Ok(counter.read())
+        })
+    };
     tick.call(())?;
     println!("{}", tick.call(())?); //       2
     assert_eq!(tick.tracing_count(), 1);

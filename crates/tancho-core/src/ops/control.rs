@@ -29,7 +29,7 @@ use crate::tree::{Tree, flatten};
 /// does not.
 ///
 /// ```
-/// # use tancho_core::{Error, Result, Tensor, Variable, cond, function, tensor};
+/// # use tancho_core::{Result, Tensor, Variable, cond, function, tensor};
 /// # fn main() -> Result<()> {
 /// let count = Variable::new(0);
 /// let halve = function(|n: Tensor| {
@@ -37,7 +37,7 @@ use crate::tree::{Tree, flatten};
 ///         (&n % 2).eq(0),
 ///         || {
 ///             count.assign_add(1)?;
-///             Ok::<_, Error>(&n / 2)
+///             Ok(&n / 2)
 ///         },
 ///         || Ok(3 * &n + 1),
 ///     )
@@ -276,8 +276,7 @@ fn difference<R: Outcome>(
 ) -> Option<String> {
     let (Ok(first), Ok(second)) = (first.tree(), second.tree()) else { return None };
     let paths = leaf_paths(first, sides.root);
-    structure_difference(first, second, sides)
-        .or_else(|| type_difference(&paths, first_types, second_types, sides))
+    structure_difference(first, second, sides).or_else(|| type_difference(&paths, first_types, second_types, sides))
 }
 
 /// An outcome with other leaves; one that is an error stays.
@@ -314,11 +313,7 @@ fn give_up<R: Outcome>(error: Error, mut branches: Vec<Branch<'_, R>>, location:
 }
 
 /// Runs a closure where its operations are staged into a trace that fails, so that nothing happens but in Rust.
-pub(super) fn in_failing_trace<R>(
-    error: &Error,
-    location: &'static Location<'static>,
-    body: impl FnOnce() -> R,
-) -> R {
+pub(super) fn in_failing_trace<R>(error: &Error, location: &'static Location<'static>, body: impl FnOnce() -> R) -> R {
     if trace::is_active() {
         trace::record_error(error);
         return body();

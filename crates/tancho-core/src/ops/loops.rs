@@ -399,17 +399,18 @@ impl Loop {
         let mut parameters = vec![("trip".to_owned(), TensorType::scalar(counter.start.dtype()))];
         parameters.extend(parameters_for(&self.paths, types));
         let is_conditional = decide.is_some();
-        let condition = self.region("condition", &parameters, |mut leaves| {
-            let trip = leaves.remove(0);
-            let goes_on = self.apply(&[&trip, &counter.end], &|builder, values| {
-                builder.compare(Comparison::Lt, values[0], values[1])
-            });
-            let Some(decide) = decide else { return Ok(vec![goes_on]) };
-            let decision = decide(leaves)?;
-            Ok(vec![self.apply(&[&goes_on, &decision], &|builder, values| {
-                builder.binary(BinaryOp::And, values[0], values[1])
-            })])
-        })?;
+        let condition =
+            self.region("condition", &parameters, |mut leaves| {
+                let trip = leaves.remove(0);
+                let goes_on = self.apply(&[&trip, &counter.end], &|builder, values| {
+                    builder.compare(Comparison::Lt, values[0], values[1])
+                });
+                let Some(decide) = decide else { return Ok(vec![goes_on]) };
+                let decision = decide(leaves)?;
+                Ok(vec![self.apply(&[&goes_on, &decision], &|builder, values| {
+                    builder.binary(BinaryOp::And, values[0], values[1])
+                })])
+            })?;
         let body = self.region("body", &parameters, |mut leaves| {
             let trip = leaves.remove(0);
             let next = step(Some(&trip), leaves)?;

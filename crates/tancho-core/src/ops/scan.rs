@@ -112,9 +112,7 @@ where
         last = Some(outcome);
         Ok((Vec::new(), leaves?))
     });
-    finish(last, result, |error| {
-        in_failing_trace(error, location, || body(with_error(&xs, error)))
-    })
+    finish(last, result, |error| in_failing_trace(error, location, || body(with_error(&xs, error))))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -273,7 +271,7 @@ impl Rows {
             columns.iter_mut().zip(results).for_each(|(column, result)| column.push(result));
             carry = next;
         }
-        Ok((carry, columns.into_iter().map(|column| self.stack(column)).collect()))
+        Ok((carry, self.stack_columns(columns)))
     }
 
     /// The results of no trips: a trace of one says of which types its rows would be.
@@ -335,9 +333,9 @@ impl Rows {
         {
             return self.unroll(carry, body, n_trips);
         }
-        let buffers: Vec<TensorType> = result_types[n_carry..].iter().map(|of| stacked(of, &(length.clone() + missing.clone()))).collect();
-        body.collect_rows(1, 2 + n_carry, &buffers, self.location)
-            .map_err(|fault| self.fault(fault.0))?;
+        let buffers: Vec<TensorType> =
+            result_types[n_carry..].iter().map(|of| stacked(of, &(length.clone() + missing.clone()))).collect();
+        body.collect_rows(1, 2 + n_carry, &buffers, self.location).map_err(|fault| self.fault(fault.0))?;
         body.remove_result(1);
         parameters.extend(buffers.iter().map(|of| ("rows".to_owned(), of.clone())));
         let condition = self.condition(&distinct(parameters), length)?;
@@ -375,13 +373,7 @@ impl Rows {
             columns.iter_mut().zip(results).for_each(|(column, result)| column.push(result));
             carry = next;
         }
-        let stacked = columns.into_iter().map(|mut column| {
-            if self.direction == Direction::Reverse {
-                column.reverse();
-            }
-            self.stack(column)
-        });
-        Ok((carry, stacked.collect()))
+        Ok((carry, self.stack_columns(columns)))
     }
 
     fn check_carry(&self, types: &[TensorType], next: &[TensorType]) -> Result<()> {
@@ -430,6 +422,17 @@ impl Rows {
             let rank = limit.len();
             builder.slice(values[0], Dims::from_elem(IrDim::ZERO, rank), limit, vec![1; rank])
         })
+    }
+
+    /// The results of all trips, in the order of the trips.
+    fn stack_columns(&self, columns: Vec<Vec<Tensor>>) -> Vec<Tensor> {
+        let columns = columns.into_iter().map(|mut column| {
+            if self.direction == Direction::Reverse {
+                column.reverse();
+            }
+            self.stack(column)
+        });
+        columns.collect()
     }
 
     fn stack(&self, rows: Vec<Tensor>) -> Tensor {

@@ -98,9 +98,11 @@ fn switch_takes_the_last_branch_for_what_is_out_of_range() -> Result<()> {
 #[test]
 fn while_loops() -> Result<()> {
     let collatz = |n: Tensor| {
-        let (_, steps) = while_loop((n, tensor(0)), |(n, _)| n.gt(1), |(n, steps)| {
-            (cond((&n % 2).eq(0), || &n / 2, || 3 * &n + 1), steps + 1)
-        });
+        let (_, steps) = while_loop(
+            (n, tensor(0)),
+            |(n, _)| n.gt(1),
+            |(n, steps)| (cond((&n % 2).eq(0), || &n / 2, || 3 * &n + 1), steps + 1),
+        );
         steps
     };
     let traced = function(collatz);
@@ -244,7 +246,7 @@ fn maps() -> Result<()> {
     let none = map(zeros(DType::I32, [0, 2]), |x| x.sum(..).to(DType::F64));
     assert_eq!((none.shape().known(), none.dtype()), (Some(vec![0]), DType::F64));
     // A `Result` in and out.
-    let checked = function(|xs: Tensor| map(xs, |x| Ok::<_, Error>(x + 1)));
+    let checked = function(|xs: Tensor| map(xs, |x| Ok(x + 1)));
     assert_eq!(checked.call(tensor([1, 2]))?.to_vec::<i32>()?, [2, 3]);
     Ok(())
 }
@@ -285,12 +287,16 @@ fn variables_are_updated_in_branches_and_bodies() -> Result<()> {
     })?;
     // Swapped as often as x says.
     check(&|a, b, x| {
-        let n = while_loop(x, |i| i.gt(0), |i| {
-            let old = a.read();
-            a.assign(b.read())?;
-            b.assign(old)?;
-            Ok::<_, Error>(i - 1)
-        })?;
+        let n = while_loop(
+            x,
+            |i| i.gt(0),
+            |i| {
+                let old = a.read();
+                a.assign(b.read())?;
+                b.assign(old)?;
+                Ok(i - 1)
+            },
+        )?;
         Ok(n + a.read() - &b.read())
     })?;
     // A choice in a loop in a choice; what the inner condition reads changes on the way.
@@ -301,7 +307,7 @@ fn variables_are_updated_in_branches_and_bodies() -> Result<()> {
                 for_loop(&x, a.read(), |i, s| {
                     let before = a.read();
                     cond(a.read().lt(4), || a.assign_add(&i + 1), || b.assign_sub(&before))?;
-                    Ok::<_, Error>(s + a.read() * &b.read())
+                    Ok(s + a.read() * &b.read())
                 })
             },
             || {
@@ -312,11 +318,15 @@ fn variables_are_updated_in_branches_and_bodies() -> Result<()> {
     })?;
     // The condition of a loop reads what the body assigns.
     check(&|a, b, x| {
-        let last = while_loop(x, |_| a.read().lt(50), |x| {
-            a.assign(a.read() * 2)?;
-            b.assign_add(1)?;
-            Ok::<_, Error>(x + b.read())
-        })?;
+        let last = while_loop(
+            x,
+            |_| a.read().lt(50),
+            |x| {
+                a.assign(a.read() * 2)?;
+                b.assign_add(1)?;
+                Ok(x + b.read())
+            },
+        )?;
         Ok(last)
     })?;
     // In scans, unrolled and not.
@@ -326,7 +336,7 @@ fn variables_are_updated_in_branches_and_bodies() -> Result<()> {
             let (carry, rows) = scan(x, xs, |carry, x| {
                 a.assign_add(&x)?;
                 b.assign(b.read() - &a.read())?;
-                Ok::<_, Error>((carry + a.read(), b.read()))
+                Ok((carry + a.read(), b.read()))
             })?;
             Ok(carry + rows.sum(..))
         })?;
@@ -349,7 +359,7 @@ fn conditions_do_not_assign() {
         |x| {
             let condition = |x: Tensor| {
                 count.assign_add(1)?;
-                Ok::<_, Error>(x.lt(10))
+                Ok(x.lt(10))
             };
             while_loop(x, condition, |x| x + 1)
         },
@@ -366,9 +376,11 @@ fn captures() -> Result<()> {
         cond(
             x.sum(..).gt(0),
             || {
-                while_loop(x.clone(), |s| s.sum(..).lt(y.sum(..) * 3), |s| {
-                    cond(s.min(..).gt(2), || &s + &y + &x, || &s + &y * &y + &constant)
-                })
+                while_loop(
+                    x.clone(),
+                    |s| s.sum(..).lt(y.sum(..) * 3),
+                    |s| cond(s.min(..).gt(2), || &s + &y + &x, || &s + &y * &y + &constant),
+                )
             },
             || &y - &x - &x,
         )
@@ -435,7 +447,11 @@ fn sizes_that_vary_are_known_in_regions() {
         let n = x.shape()[0].clone();
         let s = x.sum(..);
         for_loop(3, s, |i, s| {
-            cond(s.gt(0), || while_loop(s.clone(), |s| s.lt(100), |s| s + ones(DType::I32, [&n + 5]).sum(..)), || &s + &i)
+            cond(
+                s.gt(0),
+                || while_loop(s.clone(), |s| s.lt(100), |s| s + ones(DType::I32, [&n + 5]).sum(..)),
+                || &s + &i,
+            )
         })
     });
     check_lengths(|x| {
@@ -503,10 +519,7 @@ fn predicates_that_do_not_fit_are_errors() {
         |x| switch(x.to(DType::F32), (|| x.clone(), || &x + 1)),
         "switch: the index is no integer scalar, but f32[]",
     );
-    check_both_fail(
-        |x| while_loop(x, |x| x, |x| x + 1),
-        "while_loop: the condition gives i32[], not a bool scalar",
-    );
+    check_both_fail(|x| while_loop(x, |x| x, |x| x + 1), "while_loop: the condition gives i32[], not a bool scalar");
     check_both_fail(
         |x| for_loop(tensor(2.5f32), x, |_, x| x),
         "for_loop: the number of trips is no integer scalar, but f32[]",
@@ -514,7 +527,14 @@ fn predicates_that_do_not_fit_are_errors() {
     // The predicate carries an error, which comes first.
     check_both_fail(
         |x| cond(x.matmul(&x).gt(0), || x.slice(17), || x.clone()),
-        &function(|x: Tensor| x.matmul(&x)).call(tensor(3)).unwrap_err().to_string().split(" (").next().unwrap().to_owned(),
+        &function(|x: Tensor| x.matmul(&x))
+            .call(tensor(3))
+            .unwrap_err()
+            .to_string()
+            .split(" (")
+            .next()
+            .unwrap()
+            .to_owned(),
     );
 }
 
@@ -530,10 +550,14 @@ fn states_that_differ_are_errors() {
     );
     check_both_fail(
         |x| {
-            while_loop((x, vec![tensor(1)]), |(x, _)| x.gt(0), |(x, mut parts)| {
-                parts.push(x.clone());
-                (x - 1, parts)
-            })
+            while_loop(
+                (x, vec![tensor(1)]),
+                |(x, _)| x.gt(0),
+                |(x, mut parts)| {
+                    parts.push(x.clone());
+                    (x - 1, parts)
+                },
+            )
             .0
         },
         "while_loop: state[1] has 1 part, but the body gives 2",
@@ -550,10 +574,7 @@ fn states_that_differ_are_errors() {
         },
         "scan: carry[\"h\"] is f32[2], but the body gives f32[3]",
     );
-    check_both_fail(
-        |x| scan(x, tensor(1), |c, x| (c + x, ())).0,
-        "scan: xs is i32[], which has no axis to go along",
-    );
+    check_both_fail(|x| scan(x, tensor(1), |c, x| (c + x, ())).0, "scan: xs is i32[], which has no axis to go along");
     check_both_fail(
         |x| scan(x, (tensor([1]), tensor([1, 2])), |c, (x, _)| (c + x, ())).0,
         "scan: xs[0] has length 1, but xs[1] has length 2",
@@ -593,4 +614,40 @@ fn sizes_that_turn_out_to_differ_are_errors() -> Result<()> {
     let error = f.call((tensor([1, 2]), tensor([3, 4, 5]))).unwrap_err().to_string();
     assert!(error.contains("= ") || error.contains("equal"), "{error}");
     Ok(())
+}
+
+/// The gradient of the sum of a function's elements is the same on a tape of what runs eagerly and within a trace.
+#[track_caller]
+fn check_gradient(body: impl Fn(&Tensor) -> Tensor + Send + Sync) {
+    let slope = |x: Tensor| {
+        let tape = GradientTape::new();
+        tape.watch(&x);
+        let y = body(&x).sum(..);
+        tape.gradient(&y, &x)
+    };
+    let x = tensor([0.5f64, -0.25, 0.75]);
+    let values = |slope: Result<Tensor>| slope.and_then(|slope| slope.to_vec::<f64>());
+    match (values(Ok(slope(x.clone()))), values(function(slope).call(&x))) {
+        (Ok(eager), Ok(traced)) => {
+            let near = |(x, y): (&f64, &f64)| (x - y).abs() <= 1e-12 * x.abs().max(1.0);
+            assert!(eager.iter().zip(&traced).all(near), "eagerly {eager:?}, traced {traced:?}");
+        }
+        (eager, traced) => panic!("eagerly {eager:?}, traced {traced:?}"),
+    }
+}
+
+#[test]
+fn gradients_flow_through_choices_and_bounded_loops() {
+    check_gradient(|x| cond(x.sum(..).gt(0), || x.square(), || x.sin()));
+    check_gradient(|x| switch(tensor(1), (|| x.square(), || x.sin(), || x.clone())));
+    for trips in [3, 20] {
+        check_gradient(move |x| for_loop(trips, x.clone(), |i, y| y.sin() * x + i.to(DType::F64) * 0.1));
+        check_gradient(move |x| {
+            let xs = iota(DType::F64, [trips as usize], 0) * 0.1 + 0.2;
+            let (carry, rows) = scan_reverse(x.clone(), xs, |c, t| ((&c * &t).sin() + x, c.sum(..) * t));
+            carry.sum(..) + rows.square().sum(..)
+        });
+    }
+    check_gradient(|x| while_loop_bounded(30, x.clone(), |y| y.square().sum(..).gt(1e-4), |y| y.sin() * x));
+    check_gradient(|x| map(concat([x, x, x, x], 0), |x| x.exp() * &x));
 }

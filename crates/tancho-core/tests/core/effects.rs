@@ -69,16 +69,20 @@ fn effects_are_in_program_order() {
                     count.assign_add(1)?;
                     print("order b {} {}", (&i, &count));
                     cond(i.eq(0), || print("order c", ()), || print("order d {}", &x));
-                    Ok::<_, Error>(x + 1)
+                    Ok(x + 1)
                 })?;
                 print("order e {}", &count);
-                let x = while_loop(x, |x| {
-                    print("order f {}", x.clone());
-                    x.lt(7)
-                }, |x| {
-                    print("order g", ());
-                    x + 1
-                });
+                let x = while_loop(
+                    x,
+                    |x| {
+                        print("order f {}", x.clone());
+                        x.lt(7)
+                    },
+                    |x| {
+                        print("order g", ());
+                        x + 1
+                    },
+                );
                 scan(x.clone(), tensor([1, 2]), |c, x| {
                     print("order h {}", &x);
                     (c + x, ())
@@ -88,8 +92,19 @@ fn effects_are_in_program_order() {
             step().unwrap_or_else(Tensor::from_error)
         },
         &[
-            "order a 0", "order b 0 1", "order c", "order b 1 2", "order d 4", "order e 2", "order f 5", "order g",
-            "order f 6", "order g", "order f 7", "order h 1", "order h 2",
+            "order a 0",
+            "order b 0 1",
+            "order c",
+            "order b 1 2",
+            "order d 4",
+            "order e 2",
+            "order f 5",
+            "order g",
+            "order f 6",
+            "order g",
+            "order f 7",
+            "order h 1",
+            "order h 2",
         ],
     );
 }
@@ -122,7 +137,7 @@ fn assertions_stop_and_leave_variables() -> Result<()> {
         for_loop(3, x.clone(), |i, x| {
             total.assign_add(1)?;
             assert_all(x.ne(5), "{} in trip {}", (&x, &i))?;
-            Ok::<_, Error>(x + 1)
+            Ok(x + 1)
         })
     };
     let f = function(body);
@@ -151,7 +166,7 @@ fn an_assertion_in_the_branch_that_is_not_taken_does_nothing() -> Result<()> {
             x.gt(0),
             || {
                 assert_all(x.lt(10), "too large: {}", &x)?;
-                Ok::<_, Error>(x.clone())
+                Ok(x.clone())
             },
             || Ok(-&x),
         )
