@@ -95,7 +95,7 @@ fn functions_shows_every_stage_and_names_every_mistake() {
             "cost of @affine: 3 FLOP, 12 B read, 4 B written\n",
             "function(arg0: f32[?n, 10]) -> f32[?n, 10]\n",
             // State, control flow, derivatives.
-            "\n2, shape=(), dtype=i32\n",
+            "2, shape=(), dtype=i32\n",
             "111, shape=(), dtype=i32\n",
             "3.0, shape=()",
             "[4.0, 4.0, 3.0], shape=(3,)",

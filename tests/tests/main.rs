@@ -11,3 +11,4 @@ mod compositions;
 mod text;
 mod stablehlo;
 mod docs;
+mod lengths;

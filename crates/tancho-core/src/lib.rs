@@ -58,7 +58,7 @@ pub use tancho_runtime::{
     compiled_kernels, register_host_function, set_print_sink, set_threads, threads,
 };
 pub use tancho_tensor::{Array, DType, Element, bf16, f16};
-pub use tape::{AsSource, GradientTape, Source, Sources};
+pub use tape::{AsSource, GradientTape, OnlyTensors, Source, Sources, visit_sources};
 pub use tensor::{Tensor, tensor};
 pub use trace::scope;
 pub use transform::{

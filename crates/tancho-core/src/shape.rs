@@ -17,7 +17,7 @@ use crate::error::Fault;
 ///
 /// # Shape
 /// `+ - *`, `/` (rounding down) and `%` work on sizes and integers; `minimum` and `maximum` are methods.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Dim(Result<ir::Dim, Missing>);
 
 /// Why there is no size.
@@ -73,6 +73,12 @@ impl fmt::Display for Dim {
             Err(Missing::Axis) => f.write_str("(no such axis)"),
             Err(Missing::Division) => f.write_str("(divided by zero)"),
         }
+    }
+}
+
+impl fmt::Debug for Dim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -167,7 +173,7 @@ left! {
 }
 
 /// The sizes of a tensor, outermost first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Shape(SmallVec<[Dim; 4]>);
 
 impl Shape {
@@ -230,6 +236,12 @@ impl fmt::Display for Shape {
             write!(f, "{dim}")?;
         }
         f.write_str(if self.rank() == 1 { ",)" } else { ")" })
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -209,22 +209,6 @@ pub(crate) fn stage_all(
     })
 }
 
-/// Stages a node with any number of results: an op whose operands are values of the active trace already.
-pub(crate) fn stage_node(
-    name: &str,
-    op: Op,
-    operands: &[Value],
-    location: &'static Location<'static>,
-) -> Result<Vec<Tensor>> {
-    STACK.with_borrow_mut(|stack| {
-        let trace = stack.last_mut().expect("a trace is active");
-        let result = trace.add_node(name, op, operands, location).map(|values| trace.tensors(&values, location));
-        result.inspect_err(|error| {
-            fail(stack, error.clone());
-        })
-    })
-}
-
 /// Stages a call of a traced function, which uses variables: their values are operands and results behind the others.
 pub(crate) fn stage_call(
     name: &str,
@@ -353,7 +337,7 @@ fn variable_value(
         // The trace around has to have a value for the operand.
         Kind::Region => drop(variable_value(stack, level - 1, cell, location)?),
         Kind::Body => {
-            let message = format!("the variable {} cannot be used in a function of scalars", cell.name());
+            let message = format!("{} cannot be used in a function of scalars", cell.called());
             return Err(Error::at(ErrorKind::Message(message), location));
         }
     }
@@ -548,8 +532,8 @@ fn operand_values(
     inputs
         .iter()
         .map(|tensor| match &tensor.0 {
-            Repr::Value(array) => Ok(stack[level].constant(array, location)),
-            Repr::Recorded(recorded) => Ok(stack[level].constant(&recorded.array, location)),
+            Repr::Value(array) => Ok(constant_value(stack, array, location)),
+            Repr::Recorded(recorded) => Ok(constant_value(stack, &recorded.array, location)),
             Repr::Variable(cell) => variable_value(stack, level, cell, location),
             Repr::Node(node) if node.trace == stack[level].id => Ok(node.value),
             Repr::Node(node) => {
@@ -565,6 +549,20 @@ fn operand_values(
             Repr::Error(error) => Err(error.clone()),
         })
         .collect()
+}
+
+/// The value of the active trace for an array. One that a tape of a trace around a region watches is captured, so that the
+/// gradient finds it.
+fn constant_value(stack: &mut [Trace], array: &Array, location: &'static Location<'static>) -> Value {
+    let level = stack.len() - 1;
+    let mut owner = level;
+    while stack[owner].kind == Kind::Region && owner > 0 {
+        owner -= 1;
+        if let Some(value) = stack[owner].find_watched(array) {
+            return capture(stack, owner, level, value);
+        }
+    }
+    stack[level].constant(array, location)
 }
 
 /// The value of a region that stands for one of the trace `owner`, through all regions between.
@@ -618,10 +616,8 @@ impl Trace {
             let message = if name == op_name { error.message } else { format!("{name}: {}", error.message) };
             Error::at(ErrorKind::Op { op: op_name, message }, location)
         })?;
-        if is_effect {
-            if let Some(last) = self.last_effect.replace(node) {
-                self.graph.add_order(last, node);
-            }
+        if is_effect && let Some(last) = self.last_effect.replace(node) {
+            self.graph.add_order(last, node);
         }
         let n_results = self.graph.node(node).types().len() as u32;
         Ok((0..n_results).map(|result| Value { node, result }).collect())

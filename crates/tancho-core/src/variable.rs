@@ -48,6 +48,9 @@ use crate::{tape, trace};
 /// assignment changes.
 pub struct Variable(Tensor);
 
+/// The name of a variable that was given none.
+const NO_NAME: &str = "variable";
+
 /// What a variable is: the place of its value.
 pub(crate) struct Cell {
     id: u64,
@@ -66,6 +69,11 @@ impl Cell {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How messages call it.
+    pub(crate) fn called(&self) -> String {
+        if &*self.name == NO_NAME { "the variable".into() } else { format!("the variable {}", self.name) }
     }
 
     pub(crate) fn of(&self) -> &TensorType {
@@ -125,7 +133,7 @@ impl Cell {
         let build_all: BuildAll = &|builder, values| {
             let value = build(builder, values)?;
             let (new, held) = (builder.type_of(value), builder.type_of(values[0]));
-            require(new == held, || format!("the variable {} is {held}, but {new} is assigned", self.name))?;
+            require(new == held, || format!("{} is {held}, but {new} is assigned", self.called()))?;
             Ok(SmallVec::from_slice(&[value]))
         };
         let mut held = self.lock();
@@ -144,7 +152,7 @@ impl Cell {
         if fits {
             return Ok(());
         }
-        let message = format!("the variable {} is {}, but {given} is assigned", self.name, self.of);
+        let message = format!("{} is {}, but {given} is assigned", self.called(), self.of);
         Err(Error::at(ErrorKind::Op { op, message }, location))
     }
 }
@@ -233,7 +241,7 @@ impl Variable {
     /// Never; a value that carries an error gives a variable that carries it.
     #[track_caller]
     pub fn new(value: impl IntoValue) -> Variable {
-        Variable::create("variable", true, value.into_value(None), Location::caller())
+        Variable::create(NO_NAME, true, value.into_value(None), Location::caller())
     }
 
     /// The variable under a name, for dumps, messages and files; a variable of its own, which begins with this one's value.
@@ -287,7 +295,7 @@ impl Variable {
 
     /// The name; `variable` where it was given none.
     pub fn name(&self) -> &str {
-        self.cell().map_or("variable", |cell| cell.name())
+        self.cell().map_or(NO_NAME, |cell| cell.name())
     }
 
     /// Whether gradient tapes watch the variable.

@@ -1,4 +1,4 @@
-//! `#[derive(Tree)]`: three methods, each of which goes through the fields in order.
+//! `#[derive(Tree)]`: three methods, each of which goes through the fields in order, and gradients in the same structure.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -22,6 +22,19 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
     for parameter in parameters {
         generics.make_where_clause().predicates.push(parse_quote!(#parameter: ::tancho::Tree));
     }
+    // Fields may hold variables, of which only the compiler knows.
+    let mut source_generics = generics.clone();
+    source_generics.params.insert(0, parse_quote!('tancho_sources));
+    let mut only_tensors = source_generics.make_where_clause().clone();
+    for field in fields {
+        let of = &field.ty;
+        only_tensors.predicates.push(parse_quote!(#of: ::tancho::OnlyTensors<'tancho_sources>));
+    }
+    let (_, own_type, _) = generics.split_for_impl();
+    let mut sources_where = source_generics.make_where_clause().clone();
+    let name = &input.ident;
+    sources_where.predicates.push(parse_quote!(#name #own_type: ::tancho::OnlyTensors<'tancho_sources>));
+    let (source_generics, ..) = source_generics.split_for_impl();
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
 
     let members: Vec<Member> = fields.members().collect();
@@ -49,7 +62,6 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
         Fields::Unit => quote!(Self),
         Fields::Named(_) | Fields::Unnamed(_) => quote!(Self { #(#rebuilt),* }),
     };
-    let name = &input.ident;
 
     Ok(quote! {
         #[automatically_derived]
@@ -67,6 +79,30 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
             #[allow(unused_variables)]
             fn give(self, sink: &mut dyn ::core::ops::FnMut(::tancho::Tensor)) {
                 #(#given)*
+            }
+        }
+
+        #[automatically_derived]
+        impl #source_generics ::tancho::OnlyTensors<'tancho_sources> for #name #type_generics #only_tensors {}
+
+        #[automatically_derived]
+        impl #source_generics ::tancho::Sources for &'tancho_sources #name #type_generics #sources_where {
+            type Grads = #name #type_generics;
+            type Options = ::std::vec::Vec<::core::option::Option<::tancho::Tensor>>;
+
+            fn visit<'tancho>(&'tancho self, visit: &mut dyn ::core::ops::FnMut(::tancho::Source<'tancho>)) {
+                ::tancho::visit_sources(*self, visit);
+            }
+
+            fn rebuild(&self, grads: &mut dyn ::core::ops::FnMut() -> ::tancho::Tensor) -> Self::Grads {
+                ::tancho::Tree::rebuild(*self, grads)
+            }
+
+            fn rebuild_options(
+                &self,
+                grads: &mut dyn ::core::ops::FnMut() -> ::core::option::Option<::tancho::Tensor>,
+            ) -> Self::Options {
+                ::tancho::flatten(*self).iter().map(|_| grads()).collect()
             }
         }
     })

@@ -66,7 +66,7 @@ fn print_values(format: &str, values: Vec<Operand<'_>>, location: &'static Locat
 /// });
 /// assert_eq!(root.call(tensor([4.0f32, 9.0]))?.to_vec::<f32>()?, [2.0, 3.0]);
 /// let error = root.call(tensor([4.0f32, -1.0])).unwrap_err().to_string();
-/// assert!(error.contains("the root of [4.0, -1.0]"), "{error}");
+/// assert!(error.contains("the root of [ 4.0, -1.0]"), "{error}");
 /// # Ok(())
 /// # }
 /// ```

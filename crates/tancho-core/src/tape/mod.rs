@@ -28,7 +28,7 @@ use crate::tree::{Tree, flatten};
 pub(crate) use jacobian::add_jacobian;
 pub(crate) use replay::{add_gradients, diff_error, ones};
 pub(crate) use log::{RecordId, distinct, is_recording, read_variable, record};
-pub use sources::{AsSource, Source, Sources};
+pub use sources::{AsSource, OnlyTensors, Source, Sources, visit_sources};
 
 /// Remembers what is computed, for gradients.
 ///
@@ -134,7 +134,8 @@ impl GradientTape {
 
     /// The gradient of a tensor, or of the sum of all elements of a tree of them, by sources, in the structure of those.
     ///
-    /// Sources are tensors, variables, and arrays, vectors, maps, tuples of them, and structs that derive `Tree`.
+    /// Sources are tensors, variables, and arrays, vectors, maps and tuples of them. For the variables of a struct there is
+    /// [`variables`](crate::variables); gradients in the form of a struct are given by [`grad`](crate::grad).
     ///
     /// # Errors
     /// The tensors carry an error: the target or a source carries it; the target does not depend on a source through what
@@ -144,11 +145,16 @@ impl GradientTape {
     pub fn gradient<S: Sources>(&self, target: &impl Tree, sources: S) -> S::Grads {
         let location = Location::caller();
         let found = self.gradients_at(target, None, &sources, location);
-        self.assemble(found, &sources, |place, _| {
-            let message = format!(
-                "the target does not depend on source {place}; watch it before it is used, or take gradient_or_zeros or \
-                 gradient_or_none"
-            );
+        self.assemble(found, &sources, |place, source| {
+            let tensor = source.tensor();
+            let message = if tensor.dtype().is_float() {
+                format!(
+                    "the target does not depend on source {place}; watch it before it is used, or take \
+                     gradient_or_zeros or gradient_or_none"
+                )
+            } else {
+                format!("source {place} is {}, and gradients are by floats", tensor.describe())
+            };
             Tensor::from_error(Error::at(ErrorKind::Op { op: "gradient", message }, location))
         })
     }
@@ -156,7 +162,15 @@ impl GradientTape {
     /// As [`GradientTape::gradient`], with zeros where the target does not depend on a source.
     #[track_caller]
     pub fn gradient_or_zeros<S: Sources>(&self, target: &impl Tree, sources: S) -> S::Grads {
-        let location = Location::caller();
+        self.gradient_or_zeros_at(target, sources, Location::caller())
+    }
+
+    pub(crate) fn gradient_or_zeros_at<S: Sources>(
+        &self,
+        target: &impl Tree,
+        sources: S,
+        location: &'static Location<'static>,
+    ) -> S::Grads {
         let found = self.gradients_at(target, None, &sources, location);
         self.assemble(found, &sources, |_, source| zeros_like(source))
     }
@@ -186,7 +200,15 @@ impl GradientTape {
     /// source's. Zeros where the target does not depend on a source.
     #[track_caller]
     pub fn jacobian<S: Sources>(&self, target: &Tensor, sources: S) -> S::Grads {
-        let location = Location::caller();
+        self.jacobian_at(target, sources, Location::caller())
+    }
+
+    pub(crate) fn jacobian_at<S: Sources>(
+        &self,
+        target: &Tensor,
+        sources: S,
+        location: &'static Location<'static>,
+    ) -> S::Grads {
         let target = target.clone();
         let found = match &self.place {
             Place::Eager(id) => replay::jacobian(*id, &target, &list(&sources), self.options.persistent, location),
@@ -307,5 +329,5 @@ fn source_dtype(source: &Source<'_>) -> crate::DType {
 
 #[track_caller]
 fn zeros_like(source: &Source<'_>) -> Tensor {
-    crate::zeros(source_dtype(source), &source_shape(source))
+    crate::zeros(source_dtype(source), source_shape(source))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::tensor::{Repr, Tensor};
+use crate::tree::{AnyStatic, Segment, Static, Tree, Visitor};
 use crate::variable::Variable;
 
 /// One thing that a gradient is taken by.
@@ -115,6 +116,29 @@ impl AsSource for Variable {
     }
 }
 
+impl<T: AsSource> AsSource for &T {
+    fn as_source(&self) -> Source<'_> {
+        (**self).as_source()
+    }
+}
+
+impl<T: AsSource, const N: usize> Sources for &[T; N] {
+    type Grads = [Tensor; N];
+    type Options = [Option<Tensor>; N];
+
+    fn visit<'a>(&'a self, visit: &mut dyn FnMut(Source<'a>)) {
+        self.iter().for_each(|source| visit(source.as_source()));
+    }
+
+    fn rebuild(&self, grads: &mut dyn FnMut() -> Tensor) -> [Tensor; N] {
+        std::array::from_fn(|_| grads())
+    }
+
+    fn rebuild_options(&self, grads: &mut dyn FnMut() -> Option<Tensor>) -> [Option<Tensor>; N] {
+        std::array::from_fn(|_| grads())
+    }
+}
+
 sequences! {
     ('s, T: AsSource) &'s Vec<T>;
     ('s, T: AsSource) &'s [T];
@@ -137,8 +161,45 @@ impl<K: Ord + Clone, T: AsSource> Sources for &BTreeMap<K, T> {
     }
 }
 
+/// A tree without variables, whose gradients are a tree of the same type.
+///
+/// The lifetime has no meaning; it lets `derive(Tree)` ask the question of fields that it knows nothing of.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "gradients by `{Self}` have not its structure",
+    note = "a structure with variables in it is no source of gradients; give the variables as a list or a tuple"
+)]
+pub trait OnlyTensors<'a> {}
+
+impl OnlyTensors<'_> for Tensor {}
+impl<T> OnlyTensors<'_> for Static<T> {}
+impl<'a, T: OnlyTensors<'a>> OnlyTensors<'a> for Option<T> {}
+impl<'a, T: OnlyTensors<'a>> OnlyTensors<'a> for Vec<T> {}
+impl<'a, T: OnlyTensors<'a>, const N: usize> OnlyTensors<'a> for [T; N] {}
+impl<'a, T: OnlyTensors<'a>> OnlyTensors<'a> for BTreeMap<String, T> {}
+
+/// The tensors of a tree as sources.
+#[doc(hidden)]
+pub fn visit_sources<'a>(tree: &'a impl Tree, visit: &mut dyn FnMut(Source<'a>)) {
+    struct Leaves<'v, 'a>(&'v mut dyn FnMut(Source<'a>));
+    impl<'a> Visitor<'a> for Leaves<'_, 'a> {
+        fn leaf(&mut self, tensor: &'a Tensor) {
+            (self.0)(Source::Tensor(tensor));
+        }
+        fn variable(&mut self, _: &'a Variable) {}
+        fn fixed(&mut self, _: &'a dyn AnyStatic) {}
+        fn count(&mut self, _: usize) {}
+        fn key(&mut self, _: &'a str) {}
+        fn enter(&mut self, _: Segment<'_>) {}
+        fn leave(&mut self) {}
+    }
+    tree.visit(&mut Leaves(visit));
+}
+
 macro_rules! tuples {
     ($($($S:ident $place:tt)*;)*) => {$(
+        impl<'a, $($S: OnlyTensors<'a>),*> OnlyTensors<'a> for ($($S,)*) {}
+
         impl<$($S: Sources),*> Sources for ($($S,)*) {
             type Grads = ($($S::Grads,)*);
             type Options = ($($S::Options,)*);

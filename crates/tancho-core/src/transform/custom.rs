@@ -22,14 +22,17 @@ use crate::tree::{Tree, flatten, unflatten};
 ///
 /// # Errors
 /// The function assigns a variable.
+#[track_caller]
 pub fn checkpoint<Args, F: Trace<Args>>(function: F) -> Checkpoint<F, Args, F::Out> {
-    Checkpoint { function, cache: Cache::named("checkpoint"), arguments: PhantomData }
+    Checkpoint { function, cache: Cache::named("checkpoint"), made: Location::caller(), arguments: PhantomData }
 }
 
 /// What [`checkpoint`] gives.
 pub struct Checkpoint<F, Args, Out> {
     function: F,
     cache: Cache<Out>,
+    /// Where it was made: errors name this line.
+    made: &'static Location<'static>,
     arguments: PhantomData<fn(Args)>,
 }
 
@@ -37,7 +40,7 @@ impl<Args: ArgumentList, Out: Tree, F: Trace<Args, Out = Out>> Trace<Args> for C
     type Out = Out;
 
     fn trace(&self, arguments: Args) -> Result<Out> {
-        let location = Location::caller();
+        let location = self.made;
         if !trace::is_active() {
             return call_cached(&self.cache, self, arguments, location);
         }
@@ -68,12 +71,13 @@ impl<Args: ArgumentList, Out: Tree, F: Trace<Args, Out = Out>> Trace<Args> for C
 /// # Errors
 /// The function uses variables or tensors of the trace around it (they are arguments, so that they can have gradients);
 /// `backward` gives other types than the arguments'.
+#[track_caller]
 pub fn custom_gradient<Args, F, B>(function: F, backward: B) -> CustomGradient<F, B, Args, F::Out>
 where
     F: Trace<Args>,
     B: Fn(Args, F::Out) -> Args + Send + Sync,
 {
-    CustomGradient { function, backward, cache: Cache::named("custom_gradient"), arguments: PhantomData }
+    CustomGradient { function, backward, cache: Cache::named("custom_gradient"), made: Location::caller(), arguments: PhantomData }
 }
 
 /// What [`custom_gradient`] gives.
@@ -81,6 +85,8 @@ pub struct CustomGradient<F, B, Args, Out> {
     function: F,
     backward: B,
     cache: Cache<Out>,
+    /// Where it was made: errors name this line.
+    made: &'static Location<'static>,
     arguments: PhantomData<fn(Args)>,
 }
 
@@ -94,7 +100,7 @@ where
     type Out = Out;
 
     fn trace(&self, arguments: Args) -> Result<Out> {
-        let location = Location::caller();
+        let location = self.made;
         if !trace::is_active() {
             return call_cached(&self.cache, self, arguments, location);
         }

@@ -23,24 +23,30 @@ use crate::tree::{flatten, unflatten};
 /// assert_eq!(grad(slope).call(tensor(2.0f32))?.item::<f32>()?, 12.0);
 /// # Ok::<(), tancho_core::Error>(())
 /// ```
+#[track_caller]
 pub fn grad<Args, F: Trace<Args, Out = Tensor>>(function: F) -> Grad<F, Args> {
-    Grad { function, arguments: PhantomData }
+    Grad { function, made: Location::caller(), arguments: PhantomData }
 }
 
 /// The function that gives a function's result, a scalar, and its gradient by the first argument, in its structure.
+#[track_caller]
 pub fn value_and_grad<Args, F: Trace<Args, Out = Tensor>>(function: F) -> ValueAndGrad<F, Args> {
-    ValueAndGrad { function, arguments: PhantomData }
+    ValueAndGrad { function, made: Location::caller(), arguments: PhantomData }
 }
 
 /// What [`grad`] gives.
 pub struct Grad<F, Args> {
     function: F,
+    /// Where it was made: errors name this line.
+    made: &'static Location<'static>,
     arguments: PhantomData<fn(Args)>,
 }
 
 /// What [`value_and_grad`] gives.
 pub struct ValueAndGrad<F, Args> {
     function: F,
+    /// Where it was made: errors name this line.
+    made: &'static Location<'static>,
     arguments: PhantomData<fn(Args)>,
 }
 
@@ -48,7 +54,7 @@ impl<Args: ArgumentList, F: Trace<Args, Out = Tensor>> Trace<Args> for Grad<F, A
     type Out = Args::First;
 
     fn trace(&self, arguments: Args) -> Result<Args::First> {
-        Ok(differentiate(&self.function, arguments)?.1)
+        Ok(differentiate(&self.function, arguments, self.made)?.1)
     }
 }
 
@@ -56,7 +62,7 @@ impl<Args: ArgumentList, F: Trace<Args, Out = Tensor>> Trace<Args> for ValueAndG
     type Out = (Tensor, Args::First);
 
     fn trace(&self, arguments: Args) -> Result<(Tensor, Args::First)> {
-        differentiate(&self.function, arguments)
+        differentiate(&self.function, arguments, self.made)
     }
 }
 
@@ -76,8 +82,9 @@ impl<Args: ArgumentList, F: Trace<Args, Out = Tensor>> Transform<Args> for Value
 
 /// The function that gives the derivative of each element of a function's result, a tensor, by each of the first argument,
 /// a tensor: of the result's shape, then the argument's.
+#[track_caller]
 pub fn jacobian<Args, F: Trace<Args, Out = Tensor>>(function: F) -> Jacobian<F, Args> {
-    Jacobian { function, arguments: PhantomData }
+    Jacobian { function, made: Location::caller(), arguments: PhantomData }
 }
 
 /// The function that gives the second derivatives of a function's result, a scalar, by the first argument, a tensor: of its
@@ -89,6 +96,7 @@ pub fn jacobian<Args, F: Trace<Args, Out = Tensor>>(function: F) -> Jacobian<F, 
 /// assert_eq!(curvature.call(tensor([1.0f32, 2.0]))?.to_vec::<f32>()?, [6.0, 0.0, 0.0, 12.0]);
 /// # Ok::<(), tancho_core::Error>(())
 /// ```
+#[track_caller]
 pub fn hessian<Args: ArgumentList<First = Tensor>, F: Trace<Args, Out = Tensor>>(function: F) -> Hessian<F, Args> {
     jacobian(grad(function))
 }
@@ -99,6 +107,8 @@ pub type Hessian<F, Args> = Jacobian<Grad<F, Args>, Args>;
 /// What [`jacobian`] gives.
 pub struct Jacobian<F, Args> {
     function: F,
+    /// Where it was made: errors name this line.
+    made: &'static Location<'static>,
     arguments: PhantomData<fn(Args)>,
 }
 
@@ -110,7 +120,7 @@ impl<Args: ArgumentList<First = Tensor>, F: Trace<Args, Out = Tensor>> Trace<Arg
         let source = distinct(arguments.first());
         tape.watch(&source);
         let value = self.function.trace(arguments.with_first(source.clone()))?;
-        let jacobian = tape.jacobian(&value, &source);
+        let jacobian = tape.jacobian_at(&value, &source, self.made);
         jacobian.check()?;
         Ok(jacobian)
     }
@@ -123,12 +133,11 @@ impl<Args: ArgumentList<First = Tensor>, F: Trace<Args, Out = Tensor>> Transform
     }
 }
 
-#[track_caller]
 fn differentiate<Args: ArgumentList, F: Trace<Args, Out = Tensor>>(
     function: &F,
     arguments: Args,
+    location: &'static Location<'static>,
 ) -> Result<(Tensor, Args::First)> {
-    let location = Location::caller();
     // The tape comes first: what it watches begins with it.
     let tape = GradientTape::new().without_variables();
     // Each source is a value of its own, whatever else the caller has done with it.
@@ -142,7 +151,7 @@ fn differentiate<Args: ArgumentList, F: Trace<Args, Out = Tensor>>(
         let message = format!("the function gives {}, not a float scalar; use GradientTape or vjp", value.describe());
         return Err(Error::at(ErrorKind::Op { op: "grad", message }, location)).inspect_err(trace::record_error);
     }
-    let grads = tape.gradient_or_zeros(&value, &sources);
+    let grads = tape.gradient_or_zeros_at(&value, &sources, location);
     Ok((value, unflatten(&structure, grads)?))
 }
 

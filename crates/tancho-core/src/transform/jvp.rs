@@ -32,14 +32,17 @@ use crate::tree::{Tree, flatten, unflatten};
 ///
 /// # Errors
 /// The tangents have not the types of the arguments; the function assigns a variable.
+#[track_caller]
 pub fn jvp<Args, F: Trace<Args>>(function: F) -> Jvp<F, Args, F::Out> {
-    Jvp { function, cache: Cache::named("jvp"), arguments: PhantomData }
+    Jvp { function, cache: Cache::named("jvp"), made: Location::caller(), arguments: PhantomData }
 }
 
 /// What [`jvp`] gives.
 pub struct Jvp<F, Args, Out> {
     function: F,
     cache: Cache<(Out, Out)>,
+    /// Where it was made: errors name this line.
+    made: &'static Location<'static>,
     arguments: PhantomData<fn(Args)>,
 }
 
@@ -48,9 +51,9 @@ impl<Args: ArgumentList, Out: Tree, F: Trace<Args, Out = Out>> Trace<(Args, Args
 
     fn trace(&self, (arguments, tangents): (Args, Args)) -> Result<(Out, Out)> {
         if !trace::is_active() {
-            return self.cache.call(self, (arguments, tangents), Location::caller());
+            return self.cache.call(self, (arguments, tangents), self.made);
         }
-        push_forward(&self.function, &arguments, &tangents, Location::caller())
+        push_forward(&self.function, &arguments, &tangents, self.made)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::panic::Location;
 
 use tancho_ir::{Graph, Span, TensorType, Value};
-use tancho_tensor::DType;
 
 use super::ArgumentList;
 use crate::error::{Error, ErrorKind, Result};
@@ -78,5 +77,5 @@ pub(super) fn reorder(graph: &Graph, order: &[usize]) -> Graph {
 /// A tangent or cotangent for what is no float: zeros.
 #[track_caller]
 pub(super) fn zeros_like(tensor: &Tensor) -> Tensor {
-    crate::zeros(if tensor.dtype() == DType::Bool { DType::Bool } else { tensor.dtype() }, &tensor.shape())
+    crate::zeros(tensor.dtype(), tensor.shape())
 }

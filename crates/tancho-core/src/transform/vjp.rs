@@ -1,7 +1,5 @@
 //! Reverse mode with weights that are given later.
 
-use std::panic::Location;
-
 use super::ArgumentList;
 use super::grad::distinct;
 use crate::error::Result;
@@ -24,8 +22,11 @@ use crate::tree::Tree;
 /// # Errors
 /// Those of the function.
 #[track_caller]
-pub fn vjp<Args: ArgumentList, F: Trace<Args>>(function: &F, arguments: Args) -> Result<(F::Out, Pullback<Args, F::Out>)>
+#[allow(clippy::type_complexity)] // A pair is what it gives.
+pub fn vjp<Args, F>(function: &F, arguments: Args) -> Result<(F::Out, Pullback<Args, F::Out>)>
 where
+    Args: ArgumentList,
+    F: Trace<Args>,
     F::Out: Clone,
 {
     let tape = GradientTape::persistent().without_variables();
@@ -52,7 +53,6 @@ impl<Args: ArgumentList, Out: Tree> Pullback<Args, Out> {
     /// The weights have not the type of the result; an operation has no gradient.
     #[track_caller]
     pub fn call(&self, weights: &Out) -> Result<Args> {
-        let _ = Location::caller();
         let grads = self.tape.gradient_with(&self.out, weights, &self.sources);
         grads.iter().try_for_each(Tensor::check)?;
         self.structure.with_leaves(grads)

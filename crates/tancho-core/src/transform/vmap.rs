@@ -33,8 +33,9 @@ use crate::tree::{Tree, unflatten};
 ///
 /// # Errors
 /// The sizes of the axes differ; no argument has one; the function assigns a variable, or cannot be batched.
+#[track_caller]
 pub fn vmap<Args, F: Trace<Args>>(function: F) -> Vmap<F, Args, F::Out> {
-    Vmap { function, axes: None, cache: Cache::named("vmap"), arguments: PhantomData }
+    Vmap { function, axes: None, cache: Cache::named("vmap"), made: Location::caller(), arguments: PhantomData }
 }
 
 /// What [`vmap`] gives.
@@ -42,6 +43,8 @@ pub struct Vmap<F, Args, Out> {
     function: F,
     axes: Option<Vec<Option<i64>>>,
     cache: Cache<Out>,
+    /// Where it was made: errors name this line.
+    made: &'static Location<'static>,
     arguments: PhantomData<fn(Args)>,
 }
 
@@ -67,9 +70,9 @@ impl<Args: ArgumentList, Out: Tree, F: Trace<Args, Out = Out>> Trace<Args> for V
 
     fn trace(&self, arguments: Args) -> Result<Out> {
         if !trace::is_active() {
-            return call_cached(&self.cache, self, arguments, Location::caller());
+            return call_cached(&self.cache, self, arguments, self.made);
         }
-        batch(&self.function, self.axes.as_deref(), &arguments, Location::caller())
+        batch(&self.function, self.axes.as_deref(), &arguments, self.made)
     }
 }
 

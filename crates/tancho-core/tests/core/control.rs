@@ -1,6 +1,8 @@
-//! Choices and loops: eagerly and traced, with variables, captures and sizes that vary; and what does not fit.
+//! Choices, and what they have in common with loops: eagerly and traced, with variables, captures and sizes that vary; and
+//! what does not fit.
 
 use std::collections::BTreeMap;
+use std::panic::Location;
 
 use tancho_core::*;
 
@@ -8,7 +10,7 @@ use crate::check::{check, check_error};
 
 /// A function gives these integers, eagerly and traced.
 #[track_caller]
-fn check_integers(inputs: &[i32], body: impl Fn(Tensor) -> Tensor + Send + Sync, expected: &[i32]) {
+pub fn check_integers(inputs: &[i32], body: impl Fn(Tensor) -> Tensor + Send + Sync, expected: &[i32]) {
     let input = Tensor::from_vec([inputs.len()], inputs.to_vec());
     let shape: Vec<usize> = if expected.len() == 1 { vec![] } else { vec![expected.len()] };
     let expected: Vec<f64> = expected.iter().map(|&value| f64::from(value)).collect();
@@ -17,17 +19,17 @@ fn check_integers(inputs: &[i32], body: impl Fn(Tensor) -> Tensor + Send + Sync,
 
 /// A closure gives an error with this message at a line of this file, traced and, where it can, eagerly.
 #[track_caller]
-fn check_fault(body: impl Fn(Tensor) -> Tensor + Send + Sync, expected: &str) {
-    check_error(function(&body).call(tensor(3)), file!(), expected);
+pub fn check_fault(body: impl Fn(Tensor) -> Tensor + Send + Sync, expected: &str) {
+    check_error(function(&body).call(tensor(3)), Location::caller().file(), expected);
 }
 
 #[track_caller]
-fn check_both_fail(body: impl Fn(Tensor) -> Tensor + Send + Sync, expected: &str) {
-    check_error(body(tensor(3)).array(), file!(), expected);
+pub fn check_both_fail(body: impl Fn(Tensor) -> Tensor + Send + Sync, expected: &str) {
+    check_error(body(tensor(3)).array(), Location::caller().file(), expected);
     check_fault(body, expected);
 }
 
-fn integer(tensor: &Tensor) -> i32 {
+pub fn integer(tensor: &Tensor) -> i32 {
     tensor.item().unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -93,173 +95,6 @@ fn switch_takes_the_last_branch_for_what_is_out_of_range() -> Result<()> {
         assert_eq!(integer(&function(boxed).call(tensor(u64::from(index) << 40))?), expected);
     }
     Ok(())
-}
-
-#[test]
-fn while_loops() -> Result<()> {
-    let collatz = |n: Tensor| {
-        let (_, steps) = while_loop(
-            (n, tensor(0)),
-            |(n, _)| n.gt(1),
-            |(n, steps)| (cond((&n % 2).eq(0), || &n / 2, || 3 * &n + 1), steps + 1),
-        );
-        steps
-    };
-    let traced = function(collatz);
-    for (n, steps) in [(27, 111), (1, 0), (6, 8), (7, 16)] {
-        assert_eq!(integer(&collatz(tensor(n))), steps);
-        assert_eq!(integer(&traced.call(tensor(n))?), steps);
-    }
-    // A bound ends the loop.
-    for (bound, expected) in [(0i64, 1), (3, 8), (100, 128)] {
-        let double = move |x: Tensor| while_loop_bounded(bound, x, |x| x.lt(100), |x| x * 2);
-        assert_eq!(integer(&double(tensor(1))), expected);
-        assert_eq!(integer(&function(double).call(tensor(1))?), expected);
-    }
-    // The condition does not hold at first.
-    check_integers(&[5, 6], |x| while_loop(x, |x| x.sum(..).lt(0), |x| x + 1), &[5, 6]);
-    Ok(())
-}
-
-#[test]
-fn for_loops() -> Result<()> {
-    // Few trips, which are unrolled, and many.
-    for n in [0, 1, 3, 8, 9, 100] {
-        let expected: i32 = (0..n).sum();
-        check_integers(&[0, 1], move |x| for_loop(n, tensor(0), |i, sum| sum + i) + &x * 0, &[expected, expected]);
-        let from_three = (3..n).fold(1i32, |x, i| x.wrapping_mul(2).wrapping_add(i));
-        check_integers(&[0, 1], move |x| for_loop(3..n, tensor(1), |i, y| y * 2 + i) + &x * 0, &[from_three; 2]);
-        let below = |n: Tensor| for_loop(&n, tensor(0i64), |i, sum| sum + i.to(DType::I64));
-        assert_eq!(below(tensor(n)).item::<i64>()?, i64::from(expected));
-        assert_eq!(function(below).call(tensor(n))?.item::<i64>()?, i64::from(expected));
-        assert_eq!(function(below).call(tensor(i64::from(n)))?.item::<i64>()?, i64::from(expected));
-    }
-    assert_eq!(integer(&for_loop(-5, tensor(1), |_, x| x * 2)), 1);
-    // A size that varies.
-    let total = function(|x: Tensor| for_loop(&x.shape()[0], tensor(0), |i, sum| sum + x.take(i, 0)))
-        .with_signature([spec(DType::I32, [None])])?;
-    for n in [1usize, 4, 20] {
-        let values: Vec<i32> = (0..n as i32).map(|i| i * i).collect();
-        let expected: i32 = values.iter().sum();
-        assert_eq!(integer(&total.call(Tensor::from_vec([n], values))?), expected);
-    }
-    assert_eq!(total.tracing_count(), 1);
-    Ok(())
-}
-
-#[test]
-fn bits_are_the_same_unrolled_and_not() -> Result<()> {
-    let step = |x: Tensor| (&x * 1.1f32 + 0.3).sin() * &x - x.exp() * 0.01;
-    let known = function(move |x: Tensor| for_loop(5, x, |_, x| step(x)));
-    let looped = function(move |x: Tensor, n: Tensor| for_loop(n, x, |_, x| step(x)));
-    let x = Tensor::from_vec([37], (0..37).map(|i| (i as f32) * 0.1 - 1.7).collect());
-    let (a, b) = (known.call(&x)?.to_vec::<f32>()?, looped.call((&x, tensor(5)))?.to_vec::<f32>()?);
-    let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
-    assert_eq!(bits(a), bits(b));
-    Ok(())
-}
-
-#[test]
-fn scans() -> Result<()> {
-    for n in [0usize, 1, 2, 8, 9, 50] {
-        let values: Vec<i32> = (0..n as i32).map(|i| 3 * i - 7).collect();
-        let sums: Vec<i32> = values
-            .iter()
-            .scan(0, |sum, x| {
-                *sum += x;
-                Some(*sum)
-            })
-            .collect();
-        let mut reversed: Vec<i32> = values
-            .iter()
-            .rev()
-            .scan(0, |sum, x| {
-                *sum = *sum * 2 + x;
-                Some(*sum)
-            })
-            .collect();
-        reversed.reverse();
-        let xs = Tensor::from_vec([n], values);
-        let forward = |xs: Tensor| {
-            scan(tensor(0), xs, |sum, x| {
-                let sum = sum + x;
-                (sum.clone(), sum)
-            })
-        };
-        let backward = |xs: Tensor| {
-            scan_reverse(tensor(0), xs, |sum, x| {
-                let sum = sum * 2 + x;
-                (sum.clone(), (sum.clone(), sum.to(DType::F32)))
-            })
-        };
-        let varying = function(forward).with_signature([spec(DType::I32, [None])])?;
-        let runs = [forward(xs.clone()), function(forward).call(&xs)?, varying.call(&xs)?];
-        for (last, rows) in runs {
-            assert_eq!(integer(&last), sums.last().copied().unwrap_or(0));
-            assert_eq!((rows.shape().known(), rows.to_vec::<i32>()?), (Some(vec![n]), sums.clone()));
-        }
-        let varying = function(backward).with_signature([spec(DType::I32, [None])])?;
-        for (last, (rows, floats)) in [backward(xs.clone()), function(backward).call(&xs)?, varying.call(&xs)?] {
-            assert_eq!(integer(&last), reversed.first().copied().unwrap_or(0));
-            assert_eq!(rows.to_vec::<i32>()?, reversed);
-            assert_eq!(floats.shape().known(), Some(vec![n]));
-            assert_eq!(floats.to_vec::<f32>()?, reversed.iter().map(|&x| x as f32).collect::<Vec<_>>());
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn scans_take_and_give_trees() -> Result<()> {
-    let lstm = |xs: BTreeMap<String, Tensor>| {
-        let init = (zeros(DType::F32, [2]), [zeros(DType::F32, ())]);
-        scan(init, xs, |(h, [c]), x| {
-            let h = h * 0.5 + &x["a"];
-            let c = c + x["b"].sum(..);
-            ((h.clone(), [c.clone()]), (h * 2.0, Some(c)))
-        })
-    };
-    let xs = BTreeMap::from([
-        ("a".to_owned(), Tensor::from_vec([12, 2], (0..24).map(|x| x as f32).collect())),
-        ("b".to_owned(), Tensor::from_vec([12, 3, 1], (0..36).map(|x| x as f32).collect())),
-    ]);
-    let ((h, [c]), (hs, cs)) = lstm(xs.clone());
-    let ((th, [tc]), (ths, tcs)) = function(lstm).call(&xs)?;
-    assert_eq!(h.to_vec::<f32>()?, th.to_vec::<f32>()?);
-    assert_eq!(c.item::<f32>()?, (0..36).sum::<i32>() as f32);
-    assert_eq!(tc.item::<f32>()?, c.item::<f32>()?);
-    assert_eq!(hs.shape(), [12, 2]);
-    assert_eq!(hs.to_vec::<f32>()?, ths.to_vec::<f32>()?);
-    let (cs, tcs) = (cs.unwrap(), tcs.unwrap());
-    assert_eq!(cs.to_vec::<f32>()?, tcs.to_vec::<f32>()?);
-    Ok(())
-}
-
-#[test]
-fn maps() -> Result<()> {
-    let norms = |xs: Tensor| map(xs, |x| (x.square().sum(..), x.cumulative()));
-    let xs = Tensor::from_vec([20, 2], (0..40).collect::<Vec<i32>>());
-    let (squares, _) = norms(xs.clone());
-    let (traced, _) = function(norms).call(&xs)?;
-    assert_eq!(squares.to_vec::<i32>()?, traced.to_vec::<i32>()?);
-    assert_eq!(squares.to_vec::<i32>()?[1], 13);
-    let none = map(zeros(DType::I32, [0, 2]), |x| x.sum(..).to(DType::F64));
-    assert_eq!((none.shape().known(), none.dtype()), (Some(vec![0]), DType::F64));
-    // A `Result` in and out.
-    let checked = function(|xs: Tensor| map(xs, |x| Ok(x + 1)));
-    assert_eq!(checked.call(tensor([1, 2]))?.to_vec::<i32>()?, [2, 3]);
-    Ok(())
-}
-
-trait Cumulative {
-    fn cumulative(&self) -> Tensor;
-}
-
-impl Cumulative for Tensor {
-    /// A loop in a loop.
-    fn cumulative(&self) -> Tensor {
-        scan(tensor(0), self.clone(), |sum, x| (&sum + &x, sum + x)).1
-    }
 }
 
 #[test]
@@ -527,61 +362,7 @@ fn predicates_that_do_not_fit_are_errors() {
     // The predicate carries an error, which comes first.
     check_both_fail(
         |x| cond(x.matmul(&x).gt(0), || x.slice(17), || x.clone()),
-        &function(|x: Tensor| x.matmul(&x))
-            .call(tensor(3))
-            .unwrap_err()
-            .to_string()
-            .split(" (")
-            .next()
-            .unwrap()
-            .to_owned(),
-    );
-}
-
-#[test]
-fn states_that_differ_are_errors() {
-    check_both_fail(
-        |x| while_loop((x, tensor([1.0f32, 2.0])), |(x, _)| x.gt(0), |(x, y)| (x - 1, concat([&y, &y], 0))).0,
-        "while_loop: state[1] is f32[2], but the body gives f32[4]",
-    );
-    check_both_fail(
-        |x| while_loop(x, |x| x.gt(0), |x| x.to(DType::F32) * 0.5),
-        "while_loop: state is i32[], but the body gives f32[]",
-    );
-    check_both_fail(
-        |x| {
-            while_loop(
-                (x, vec![tensor(1)]),
-                |(x, _)| x.gt(0),
-                |(x, mut parts)| {
-                    parts.push(x.clone());
-                    (x - 1, parts)
-                },
-            )
-            .0
-        },
-        "while_loop: state[1] has 1 part, but the body gives 2",
-    );
-    check_both_fail(
-        |x| for_loop(3, (x, Static(1)), |_, (x, Static(n))| (x, Static(n + 1))).0,
-        "for_loop: state[1] is the static value 1, but the body gives 2",
-    );
-    let carry = |x: Tensor| BTreeMap::from([("h".to_owned(), x)]);
-    check_both_fail(
-        move |x| {
-            let init = carry(tensor([1.0f32, 2.0]));
-            scan(init, tensor([1, 2, 3]) * x, |c, x| (carry(concat([&c["h"], &tensor([1.0f32])], 0)), x)).1
-        },
-        "scan: carry[\"h\"] is f32[2], but the body gives f32[3]",
-    );
-    check_both_fail(|x| scan(x, tensor(1), |c, x| (c + x, ())).0, "scan: xs is i32[], which has no axis to go along");
-    check_both_fail(
-        |x| scan(x, (tensor([1]), tensor([1, 2])), |c, (x, _)| (c + x, ())).0,
-        "scan: xs[0] has length 1, but xs[1] has length 2",
-    );
-    check_both_fail(
-        |x| scan(x, (), |c, ()| (c, ())).0,
-        "scan: there is no tensor to go along; for_loop takes a number of trips",
+        &function(|x: Tensor| x.matmul(&x)).call(tensor(3)).unwrap_err().to_string().split(" (").next().unwrap(),
     );
 }
 
@@ -606,16 +387,6 @@ fn errors_within_are_those_of_the_operation() {
     check_error(function(within).call(tensor(3)), file!(), "no body");
 }
 
-#[test]
-fn sizes_that_turn_out_to_differ_are_errors() -> Result<()> {
-    let f = function(|x: Tensor, y: Tensor| scan(tensor(0), (x, y), |sum, (x, y)| (sum + x * y, ())).0)
-        .with_signature([spec(DType::I32, [None]), spec(DType::I32, [None])])?;
-    assert_eq!(integer(&f.call((tensor([1, 2]), tensor([3, 4])))?), 11);
-    let error = f.call((tensor([1, 2]), tensor([3, 4, 5]))).unwrap_err().to_string();
-    assert!(error.contains("= ") || error.contains("equal"), "{error}");
-    Ok(())
-}
-
 /// The gradient of the sum of a function's elements is the same on a tape of what runs eagerly and within a trace.
 #[track_caller]
 fn check_gradient(body: impl Fn(&Tensor) -> Tensor + Send + Sync) {
@@ -634,6 +405,21 @@ fn check_gradient(body: impl Fn(&Tensor) -> Tensor + Send + Sync) {
         }
         (eager, traced) => panic!("eagerly {eager:?}, traced {traced:?}"),
     }
+}
+
+#[test]
+fn constants_that_a_tape_watches_are_captured() -> Result<()> {
+    let (w, v) = (tensor([2.0f32, 3.0]), tensor(0.5f32));
+    let f = function(|x: Tensor| {
+        let tape = GradientTape::new();
+        tape.watch(&w);
+        tape.watch(&v);
+        let y = for_loop(12, x.clone(), |_, y| cond(y.sum(..).lt(100), || &y + &w * &v, || y.clone()));
+        tape.gradient(&y, (&w, &v))
+    });
+    let (dw, dv) = f.call(tensor([1.0f32, 1.0]))?;
+    assert_eq!((dw.to_vec::<f32>()?, dv.item::<f32>()?), (vec![6.0, 6.0], 60.0));
+    Ok(())
 }
 
 #[test]

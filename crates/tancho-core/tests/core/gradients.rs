@@ -185,6 +185,41 @@ fn the_jacobian_has_a_row_for_each_element() -> Result<()> {
 }
 
 #[test]
+fn sources_are_lent_in_any_structure() {
+    let variables = [Variable::new([1.0f32, 2.0]), Variable::new([3.0f32, 4.0])];
+    let [v, w] = &variables;
+    let tape = GradientTape::persistent();
+    let loss = (v * w).sum(..);
+    let check_both = |grads: &[Tensor]| {
+        check(&grads[0], &[3.0, 4.0]);
+        check(&grads[1], &[1.0, 2.0]);
+    };
+    check_both(&tape.gradient(&loss, [v, w]));
+    check_both(&tape.gradient(&loss, &variables));
+    check_both(&tape.gradient(&loss, &variables[..]));
+    check_both(&tape.gradient(&loss, &variables.to_vec()));
+    check_both(&tape.gradient(&loss, &vec![v, w]));
+    check_both(&tape.gradient(&loss, &tancho_core::variables(&(v.clone(), [w.clone(), v.clone()]))));
+}
+
+#[test]
+fn mistakes_name_the_line_where_they_are_made() {
+    let check = |tensor: Result<Tensor>, expected: &str| {
+        let text = tensor.and_then(|tensor| tensor.check()).unwrap_err().to_string();
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains(file!()) && !text.contains("src/"), "{text}");
+    };
+    let vector = tensor([1.0f32, 2.0]);
+    check(grad(|x: Tensor| x.square()).call(&vector), "grad: the function gives f32[2], not a float scalar");
+    check(function(grad(|x: Tensor| x.square())).call(&vector), "grad: the function gives f32[2], not a float scalar");
+    let misfit = tancho_core::jvp(|x: Tensor| x.square());
+    check(misfit.call(((vector.clone(),), (tensor(1.0f32),))).map(|(x, _)| x), "jvp: the tangents have not the structure");
+    let number = Variable::new([1, 2]);
+    let tape = GradientTape::new();
+    check(Ok(tape.gradient(&number.sum(..), &number)), "gradient: source 0 is i32[2], and gradients are by floats");
+}
+
+#[test]
 fn a_loop_compiles_its_gradient_once() -> Result<()> {
     let x = Variable::new([1.0f32, 2.0]);
     let step = || {

@@ -27,4 +27,5 @@ mod cache;
 mod retrace;
 mod robust;
 mod control;
+mod loops;
 mod effects;
