@@ -13,10 +13,12 @@ use crate::legalize::legalize;
 use crate::program::{Launch, Program};
 use crate::split::{Split, split};
 use crate::unroll_windows::unroll_windows;
+use crate::uses::Uses;
 
 /// A compiled graph. Sizes come in when it is [planned](Compiled::plan).
 pub struct Compiled {
     pub(crate) program: Program,
+    pub(crate) uses: Uses,
     /// The machine code of each launch that has a kernel.
     pub(crate) codes: Vec<Option<Arc<Code>>>,
     /// For each launch that multiplies by a constant, the constant in the layout of the matrix kernel, once made.
@@ -66,7 +68,8 @@ impl Compiled {
         let codes = sources.iter().map(|source| source.as_ref().and_then(|_| compiled.next())).collect();
         let packed = program.launches.iter().map(|_| OnceLock::new()).collect();
         let splits = program.launches.iter().map(|_| OnceLock::new()).collect();
-        Ok(Compiled { program, codes, packed, splits })
+        let uses = Uses::of(&program);
+        Ok(Compiled { program, uses, codes, packed, splits })
     }
 
     /// The halves of a launch's kernel, made when they are first asked for; `None` where it cannot be split.

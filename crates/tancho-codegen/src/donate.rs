@@ -11,24 +11,71 @@
 use smallvec::SmallVec;
 use tancho_ir::Bindings;
 
+use crate::compiled::Compiled;
 use crate::kernel::{AccessMap, Form, Kernel};
 use crate::program::{BufferId, Launch, LoopLaunch, Memory, ProductOutput, Program};
 
-/// Whether result `result` may be written over argument `argument` in a run of its own: the argument is not needed any more
-/// where the result is written, and each part of it is read before it is overwritten.
-pub(crate) fn may_replace(program: &Program, bindings: &Bindings, argument: usize, result: usize) -> bool {
-    let output = program.results[result].0;
-    let Some((_, argument)) = arguments(program).find(|&(position, _)| position == argument) else { return false };
-    matches!(program.buffers[output.index()].memory, Memory::Output(_))
-        && program.results.iter().filter(|(buffer, _)| *buffer == output).count() == 1
-        && is_safe(program, bindings, argument, output)
+/// An argument whose memory may become an output's, where both have as many bytes.
+pub(crate) struct Donation {
+    pub argument: (usize, BufferId),
+    pub output: (usize, BufferId),
 }
 
-/// Whether an output may be written over an argument.
-fn is_safe(program: &Program, bindings: &Bindings, argument: BufferId, output: BufferId) -> bool {
-    let mut writers = (0..program.launches.len()).filter(|&index| program.launches[index].writes().contains(&output));
-    let (Some(index), None) = (writers.next(), writers.next()) else { return false };
-    let in_place = match &program.launches[index] {
+/// Whether result `result` may be written over argument `argument` in a run of its own: the argument is not needed any more
+/// where the result is written, and each part of it is read before it is overwritten.
+pub(crate) fn may_replace(compiled: &Compiled, bindings: &Bindings, argument: usize, result: usize) -> bool {
+    let program = &compiled.program;
+    let output = program.results[result].0;
+    program.results.iter().filter(|(buffer, _)| *buffer == output).count() == 1
+        && compiled.uses.donations.iter().any(|donation| {
+            donation.argument.0 == argument
+                && donation.output.1 == output
+                && same_bytes(program, bindings, donation.argument.1, output)
+        })
+}
+
+/// The pairs (argument, output) whose sizes agree under the bindings; each argument and each output at most once.
+pub(crate) fn agreed_donations(compiled: &Compiled, bindings: &Bindings) -> SmallVec<[(usize, usize); 2]> {
+    let mut pairs: SmallVec<[(usize, usize); 2]> = SmallVec::new();
+    for Donation { argument, output } in &compiled.uses.donations {
+        let taken = pairs.iter().any(|&(a, o)| a == argument.0 || o == output.0);
+        if !taken && same_bytes(&compiled.program, bindings, argument.1, output.1) {
+            pairs.push((argument.0, output.0));
+        }
+    }
+    pairs
+}
+
+/// The safe pairs whatever the sizes, from the buffers that each launch reads and writes; in the order of the launches.
+pub(crate) fn donations(program: &Program, reads: &[Box<[BufferId]>], writes: &[Box<[BufferId]>]) -> Vec<Donation> {
+    let mut writers = vec![0; program.buffers.len()];
+    writes.iter().for_each(|writes| writes.iter().for_each(|buffer| writers[buffer.index()] += 1));
+    let mut donations = Vec::new();
+    for (index, launch) in program.launches.iter().enumerate() {
+        for &output in &writes[index] {
+            let Memory::Output(position) = program.buffers[output.index()].memory else { continue };
+            if writers[output.index()] > 1 {
+                continue;
+            }
+            for argument in arguments(program) {
+                // What is read later is asked last, since it takes longest.
+                let is_read = reads[index].contains(&argument.1);
+                if is_read
+                    && is_in_place(launch, argument.1, output)
+                    && !program.results.iter().any(|(buffer, _)| *buffer == argument.1)
+                    && !reads[index + 1..].iter().any(|reads| reads.contains(&argument.1))
+                {
+                    donations.push(Donation { argument, output: (position, output) });
+                }
+            }
+        }
+    }
+    donations
+}
+
+/// Whether a launch may write an output over an argument that it reads.
+fn is_in_place(launch: &Launch, argument: BufferId, output: BufferId) -> bool {
+    match launch {
         Launch::Loop(launch) => stores_last(&launch.kernel) && reads_in_place(launch, argument, output),
         Launch::Product(product) => match &product.output {
             ProductOutput::Epilogue(epilogue) => {
@@ -45,43 +92,14 @@ fn is_safe(program: &Program, bindings: &Bindings, argument: BufferId, output: B
                 && !launch.operands.contains(&(argument, false))
         }
         Launch::While(_) | Launch::Case(_) | Launch::Host(_) => false,
-    };
-    in_place
-        && same_bytes(program, bindings, argument, output)
-        && !program.results.iter().any(|(buffer, _)| *buffer == argument)
-        && !read_after(program, index, argument)
-}
-
-/// The pairs (argument, output) whose sizes agree under the bindings; each argument and each output at most once.
-pub(crate) fn donations(program: &Program, bindings: &Bindings) -> SmallVec<[(usize, usize); 2]> {
-    let mut pairs: SmallVec<[(usize, usize); 2]> = SmallVec::new();
-    for launch in &program.launches {
-        for (position, output) in written_outputs(program, launch) {
-            for (argument_position, argument) in arguments(program) {
-                let taken = pairs.iter().any(|&(a, o)| a == argument_position || o == position);
-                if !taken && is_safe(program, bindings, argument, output) {
-                    pairs.push((argument_position, position));
-                }
-            }
-        }
     }
-    pairs
 }
 
-fn written_outputs(program: &Program, launch: &Launch) -> Vec<(usize, BufferId)> {
-    let written = launch.writes().into_iter();
-    written
-        .filter_map(|buffer| match program.buffers[buffer.index()].memory {
-            Memory::Output(position) => Some((position, buffer)),
-            _ => None,
-        })
-        .collect()
-}
-
+/// The arguments that are in a program's buffers, by position.
 fn arguments(program: &Program) -> impl Iterator<Item = (usize, BufferId)> + '_ {
     program.buffers.iter().enumerate().filter_map(|(index, buffer)| match buffer.memory {
         Memory::Argument(position) => Some((position, BufferId(index as u32))),
-        _ => None,
+        Memory::Output(_) | Memory::Constant(_) | Memory::Temporary => None,
     })
 }
 
@@ -91,10 +109,6 @@ fn same_bytes(program: &Program, bindings: &Bindings, x: BufferId, y: BufferId) 
         Some((bindings.evaluate(&of.elements())?, of.dtype.size()))
     };
     bytes(x).is_some() && bytes(x) == bytes(y)
-}
-
-fn read_after(program: &Program, index: usize, buffer: BufferId) -> bool {
-    program.launches[index + 1..].iter().any(|launch| launch.reads().contains(&buffer))
 }
 
 /// Whether what a kernel stores at a point is stored when all was read that the point needs.

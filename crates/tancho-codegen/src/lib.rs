@@ -27,6 +27,7 @@ mod split;
 mod plan_fold;
 mod plan_nested;
 mod donate;
+mod uses;
 mod step;
 pub mod host;
 mod watch;
@@ -37,8 +38,8 @@ pub mod cost;
 pub mod profile;
 
 pub use call::{Argument, Results, RunError};
-pub use cost::{Cost, MemoryCost, NestedCost, StepCost, StepKind};
 pub use compiled::{CompileError, Compiled, MAX_NODES};
+pub use cost::{Cost, MemoryCost, NestedCost, StepCost, StepKind};
 pub use execute::{OneThread, Workers};
-pub use profile::{NestedProfile, Profile, StepProfile};
 pub use plan::{Plan, PlanError, PlannedResult, ResultSource};
+pub use profile::{NestedProfile, Profile, StepProfile};

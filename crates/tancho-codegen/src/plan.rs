@@ -24,7 +24,8 @@ use crate::program::{
     WindowsViewAxis,
 };
 use crate::step::{
-    BoundKernel, Epilogue, LhsOperand, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step, Tiles,
+    Base, BoundKernel, Epilogue, LhsOperand, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step,
+    Tiles,
 };
 
 /// Why a plan could not be made.
@@ -124,7 +125,7 @@ impl Compiled {
             if let Launch::Procedure(launch) = launch {
                 planner.take_over(index, launch);
             }
-            planner.place_temporaries(launch);
+            planner.place_temporaries(index);
             match launch {
                 Launch::Loop(launch) => planner.plan_loop(index, launch)?,
                 Launch::Product(product) => planner.plan_product(index, product)?,
@@ -146,8 +147,8 @@ pub(crate) struct Planner<'c> {
     pub(crate) shapes: Vec<Shape>,
     /// The place of each buffer, where it has one by now.
     pub(crate) places: Vec<Option<Pointer>>,
-    /// The last launch that uses each buffer.
-    pub(crate) last_used_by: Vec<Vec<BufferId>>,
+    /// Temporaries whose place another took over, so that it is not given back with them.
+    pub(crate) taken_over: Vec<BufferId>,
     pub(crate) arena: Arena,
     placements: Vec<(BufferId, usize, usize)>,
     pub(crate) steps: Vec<Step>,
@@ -173,23 +174,13 @@ impl<'c> Planner<'c> {
                 Memory::Temporary => None,
             });
         }
-        let mut last_use = vec![None; program.buffers.len()];
-        for (index, launch) in program.launches.iter().enumerate() {
-            launch.reads().into_iter().chain(launch.writes()).for_each(|buffer| last_use[buffer.index()] = Some(index));
-        }
-        crate::plan_nested::begin_in_outputs(program, &shapes, &last_use, &mut places);
-        let mut last_used_by = vec![Vec::new(); program.launches.len()];
-        for (buffer, (info, last)) in program.buffers.iter().zip(last_use).enumerate() {
-            if let (Memory::Temporary, Some(last), None) = (&info.memory, last, places[buffer]) {
-                last_used_by[last].push(BufferId(buffer as u32));
-            }
-        }
+        crate::plan_nested::begin_in_outputs(program, &shapes, &compiled.uses.last, &mut places);
         Ok(Planner {
             compiled,
             bindings,
             shapes,
             places,
-            last_used_by,
+            taken_over: Vec::new(),
             arena: Arena::default(),
             placements: Vec::new(),
             steps: Vec::with_capacity(program.launches.len()),
@@ -213,8 +204,8 @@ impl<'c> Planner<'c> {
             * self.compiled.program.buffers[buffer.index()].of.dtype.size()
     }
 
-    fn place_temporaries(&mut self, launch: &Launch) {
-        for buffer in launch.writes() {
+    fn place_temporaries(&mut self, index: usize) {
+        for &buffer in &self.compiled.uses.writes[index] {
             if self.places[buffer.index()].is_none() {
                 let bytes = self.bytes_of(buffer);
                 let offset = self.arena.take(bytes);
@@ -225,9 +216,12 @@ impl<'c> Planner<'c> {
     }
 
     fn free_temporaries(&mut self, index: usize) {
-        for buffer in std::mem::take(&mut self.last_used_by[index]) {
-            if let Some(place) = self.places[buffer.index()] {
-                self.arena.give_back(place.offset as usize, self.bytes_of(buffer));
+        for &buffer in &self.compiled.uses.ends[index] {
+            // A temporary may lie in an output.
+            if let Some(Pointer { base: Base::Arena, offset }) = self.places[buffer.index()]
+                && !self.taken_over.contains(&buffer)
+            {
+                self.arena.give_back(offset as usize, self.bytes_of(buffer));
             }
         }
     }
@@ -453,7 +447,7 @@ impl<'c> Planner<'c> {
             };
             results.push(PlannedResult { source, dtype: of.dtype, shape });
         }
-        let donations = crate::donate::donations(program, self.bindings);
+        let donations = crate::donate::agreed_donations(self.compiled, self.bindings);
         let mut parameters = SmallVec::new();
         for parameter in &program.parameters {
             let shape = shape_of(parameter, self.bindings)?;

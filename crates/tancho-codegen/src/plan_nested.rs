@@ -58,8 +58,9 @@ impl Planner<'_> {
         for &(written, source) in &launch.initial {
             let temporary = |buffer: BufferId| matches!(buffers[buffer.index()].memory, Memory::Temporary);
             let others = launch.operands.iter().filter(|operand| !operand.1 && operand.0 == source).count();
-            let last = self.last_used_by[index].iter().position(|&buffer| buffer == source);
-            if let Some(last) = last
+            if let Some(place @ Pointer { base: Base::Arena, .. }) = self.places[source.index()]
+                && self.compiled.uses.last[source.index()] == Some(index)
+                && !self.taken_over.contains(&source)
                 && temporary(written)
                 && temporary(source)
                 && others == 0
@@ -67,8 +68,8 @@ impl Planner<'_> {
                 && self.places[written.index()].is_none()
                 && self.bytes_of(written) == self.bytes_of(source)
             {
-                self.places[written.index()] = self.places[source.index()];
-                self.last_used_by[index].swap_remove(last);
+                self.places[written.index()] = Some(place);
+                self.taken_over.push(source);
             }
         }
     }
@@ -135,7 +136,7 @@ impl Planner<'_> {
             let bytes = self.bytes_of(result);
             let source = &body.plan.results[position].source;
             let stays = matches!(source, ResultSource::Argument(argument) if *argument == position);
-            let in_place = !stays && may_replace(&launch.body.program, &body.bindings, position, position);
+            let in_place = !stays && may_replace(&launch.body, &body.bindings, position, position);
             let other = if in_place || stays {
                 None
             } else {

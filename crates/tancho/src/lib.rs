@@ -45,6 +45,7 @@ pub use tancho_ir as ir;
 
 /// Everything that a program with tensors usually names.
 pub mod prelude {
+    pub use tancho_core::random::{self, Seed};
     pub use tancho_core::{
         Axes, Concrete, ConvLayout, ConvOptions, DType, Device, Dim, Ellipsis, Error, Function, GradientTape, NewAxis,
         Padding, Program, Result, Shape, Spec, Stage, Static, Tensor, Transform, Tree, TriangularOptions, Variable,
@@ -53,9 +54,8 @@ pub mod prelude {
         leaky_relu, linspace, log_softmax, map, matmul, maximum, minimum, one_hot, ones, print, relu, scan,
         scan_reverse, scope, segment_max, segment_min, segment_prod, segment_sum, select, sigmoid, silu, softmax,
         softplus, spec, stack, step, switch, tanh, tensor, tensor_scatter_nd_add, tensor_scatter_nd_max,
-        tensor_scatter_nd_min, tensor_scatter_nd_sub, tensor_scatter_nd_update, tensordot, value_and_grad, variables, vjp, vmap,
-        while_loop, while_loop_bounded, zeros,
+        tensor_scatter_nd_min, tensor_scatter_nd_sub, tensor_scatter_nd_update, tensordot, value_and_grad, variables,
+        vjp, vmap, while_loop, while_loop_bounded, zeros,
     };
-    pub use tancho_core::random::{self, Seed};
     pub use tancho_macros::{Tree, function};
 }

@@ -134,7 +134,7 @@ fn methods_are_traced_with_their_receiver() -> Result<()> {
     assert_eq!(layer.apply(tensor(3.0f32)).item::<f32>()?, 7.0);
     // Another layer is another argument, not another trace; nothing is left of the first one.
     let other = Layer { w: tensor(5.0f32), b: None };
-    assert_eq!(other.apply(&tensor(3.0f32)).item::<f32>()?, 15.0);
+    assert_eq!(other.apply(tensor(3.0f32)).item::<f32>()?, 15.0);
     let [w, b] = layer.parts()?;
     assert_eq!((w.item::<f32>()?, b.item::<f32>()?), (2.0, 3.0));
     let text = other.parts().err().unwrap().to_string();

@@ -62,9 +62,11 @@ fn main() -> Result<()> {
 
     // Control flow on tensor values.
     let collatz = function(|n: Tensor| {
-        while_loop((n, tensor(0)), |(n, _)| n.gt(1), |(n, steps)| {
-            (cond((&n % 2).eq(0), || &n / 2, || 3 * &n + 1), steps + 1)
-        })
+        while_loop(
+            (n, tensor(0)),
+            |(n, _)| n.gt(1),
+            |(n, steps)| (cond((&n % 2).eq(0), || &n / 2, || 3 * &n + 1), steps + 1),
+        )
         .1
     });
     println!("{}", collatz.call(tensor(27))?);

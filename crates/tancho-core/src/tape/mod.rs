@@ -134,8 +134,8 @@ impl GradientTape {
 
     /// The gradient of a tensor, or of the sum of all elements of a tree of them, by sources, in the structure of those.
     ///
-    /// Sources are tensors, variables, and arrays, vectors, maps and tuples of them. For the variables of a struct there is
-    /// [`variables`](crate::variables); gradients in the form of a struct are given by [`grad`](crate::grad).
+    /// Sources are tensors, variables, arrays, vectors, maps and tuples of them, and structs of tensors that derive `Tree`.
+    /// For the variables of a struct there is [`variables`](crate::variables).
     ///
     /// # Errors
     /// The tensors carry an error: the target or a source carries it; the target does not depend on a source through what

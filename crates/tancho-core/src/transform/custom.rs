@@ -60,7 +60,7 @@ impl<Args: ArgumentList, Out: Tree, F: Trace<Args, Out = Out>> Trace<Args> for C
 /// # use tancho_core::{Tensor, Transform, custom_gradient, grad, tensor};
 /// // The gradient is cut to one at most.
 /// let square = custom_gradient(|x: Tensor| x.square(), |(x,): (Tensor,), weights: Tensor| {
-///     ((2.0 * x * weights).clamp(-1.0, 1.0),)
+///     ((x * 2.0 * weights).clamp(-1.0, 1.0),)
 /// });
 /// assert_eq!(grad(square).call(tensor(3.0f32))?.item::<f32>()?, 1.0);
 /// # Ok::<(), tancho_core::Error>(())
@@ -77,7 +77,13 @@ where
     F: Trace<Args>,
     B: Fn(Args, F::Out) -> Args + Send + Sync,
 {
-    CustomGradient { function, backward, cache: Cache::named("custom_gradient"), made: Location::caller(), arguments: PhantomData }
+    CustomGradient {
+        function,
+        backward,
+        cache: Cache::named("custom_gradient"),
+        made: Location::caller(),
+        arguments: PhantomData,
+    }
 }
 
 /// What [`custom_gradient`] gives.

@@ -78,10 +78,11 @@ fn push_forward<Args: ArgumentList, Out: Tree, F: Trace<Args, Out = Out>>(
     let types = leaf_types("jvp", &leaves, location)?;
     let tangent_types = leaf_types("jvp", &tangents, location)?;
     let floats = float_places(&types);
-    let same = types.len() == tangents.len() && floats.iter().all(|&place| {
-        let (of, tangent) = (&types[place], &tangent_types[place]);
-        of.dtype == tangent.dtype && of.rank() == tangent.rank()
-    });
+    let same = types.len() == tangents.len()
+        && floats.iter().all(|&place| {
+            let (of, tangent) = (&types[place], &tangent_types[place]);
+            of.dtype == tangent.dtype && of.rank() == tangent.rank()
+        });
     if !same {
         let message = "the tangents have not the structure and the types of the arguments".into();
         return Err(Error::at(ErrorKind::Op { op: "jvp", message }, location));
@@ -92,10 +93,8 @@ fn push_forward<Args: ArgumentList, Out: Tree, F: Trace<Args, Out = Out>>(
     let derived = tancho_autodiff::jvp(graph, &floats).map_err(|error| diff_error(error, location))?;
     // The parameters of the function's own, the tangents, and what it captures.
     let n_parameters = graph.parameter_count();
-    let order: Vec<usize> = (0..n_leaves)
-        .chain(n_parameters..n_parameters + floats.len())
-        .chain(n_leaves..n_parameters)
-        .collect();
+    let order: Vec<usize> =
+        (0..n_leaves).chain(n_parameters..n_parameters + floats.len()).chain(n_leaves..n_parameters).collect();
     let derived = Arc::new(reorder(&derived, &order));
     let own: Vec<&Tensor> = leaves.iter().chain(floats.iter().map(|&place| &tangents[place])).collect();
     let mut results = traced.callee.stage_as("jvp", &derived, &own, location)?.into_iter();

@@ -99,7 +99,8 @@ fn batch<Args: ArgumentList, Out: Tree, F: Trace<Args, Out = Out>>(
                 None => tensor,
                 Some(axis) => {
                     let place = resolve_axis(axis, tensor.rank()).map_err(|error| fault(error.0))?;
-                    let order: Vec<usize> = [place].into_iter().chain((0..tensor.rank()).filter(|&x| x != place)).collect();
+                    let order: Vec<usize> =
+                        [place].into_iter().chain((0..tensor.rank()).filter(|&x| x != place)).collect();
                     if place == 0 { tensor } else { tensor.transpose(&order[..]) }
                 }
             });

@@ -362,7 +362,7 @@ fn predicates_that_do_not_fit_are_errors() {
     // The predicate carries an error, which comes first.
     check_both_fail(
         |x| cond(x.matmul(&x).gt(0), || x.slice(17), || x.clone()),
-        &function(|x: Tensor| x.matmul(&x)).call(tensor(3)).unwrap_err().to_string().split(" (").next().unwrap(),
+        function(|x: Tensor| x.matmul(&x)).call(tensor(3)).unwrap_err().to_string().split(" (").next().unwrap(),
     );
 }
 
