@@ -8,8 +8,8 @@ mod transformer;
 use std::env;
 use std::process::Command;
 
-use tancho::prelude::*;
 use tancho::compiled_kernels;
+use tancho::prelude::*;
 use tancho_tensor::pool;
 
 use transformer::{Keep, Transformer, sequence, shuffled_lengths};

@@ -1,6 +1,7 @@
-//! Measures emitted kernels: the time that a call takes, beside the same loop in Rust where there is one, and the time that
+//! Measures emitted kernels, of each emitter that the processor runs (those that one does not take are Cranelift's): the time that a call takes, beside the same loop in Rust where there is one, and the time that
 //! compiling takes. `cargo bench -p tancho-codegen --bench emit`.
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,6 +11,7 @@ use tancho_codegen::kernel::{
     Access, AccessMap, Binary, Body, Form, Instruction, Kernel, Reduction, Scalar, Store, Stride,
 };
 use tancho_codegen::math;
+use tancho_codegen::wide::Isa;
 use tancho_ir::ops::{ReduceKind, UnaryOp};
 use tancho_tensor::DType;
 
@@ -18,14 +20,28 @@ fn main() {
         println!("needs AVX2 and FMA");
         return;
     }
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_supported()) {
+        println!("-- {}", isa.name());
+        ISA.set(isa);
+        measure_all();
+    }
+}
+
+thread_local! {
+    /// The emitter at hand.
+    static ISA: Cell<Isa> = const { Cell::new(Isa::Cranelift) };
+}
+
+fn measure_all() {
     compile_times();
     for n in [4 << 10, 64 << 10, 16 << 20] {
         bench_chain(n);
     }
-    for op in [UnaryOp::Exponential, UnaryOp::Tanh, UnaryOp::Log, UnaryOp::Erf, UnaryOp::Sine] {
+    for op in [UnaryOp::Exponential, UnaryOp::Tanh, UnaryOp::Log, UnaryOp::Erf, UnaryOp::Logistic, UnaryOp::Sine] {
         bench_unary(op, DType::F32, 4 << 10);
     }
     bench_unary(UnaryOp::Exponential, DType::F64, 4 << 10);
+    bench_gelu(64 << 10);
     bench_reduction(Form::Row, ReduceKind::Sum, DType::F32, 4096, 1024);
     bench_reduction(Form::Row, ReduceKind::Max, DType::F32, 4096, 1024);
     bench_reduction(Form::Row, ReduceKind::ArgMax(DType::I64), DType::F32, 4096, 1024);
@@ -144,11 +160,11 @@ fn compile_times() {
         let mut each = f64::INFINITY;
         for batch in kernels.chunks(5) {
             let start = Instant::now();
-            code::compile(batch).expect("compiles");
+            code::compile_for(ISA.get(), batch).expect("compiles");
             each = each.min(start.elapsed().as_secs_f64() * 1e6 / batch.len() as f64);
         }
         let start = Instant::now();
-        code::compile(&kernels).expect("is in the cache");
+        code::compile_for(ISA.get(), &kernels).expect("is in the cache");
         let found = start.elapsed().as_secs_f64() * 1e6 / kernels.len() as f64;
         println!("compile {name:11} {:3} instructions: {each:7.1} us, from the cache {found:.1} us", kernel.body.len());
     }
@@ -166,7 +182,7 @@ impl Call {
     fn new(kernel: Arc<Kernel>, arguments: Vec<i64>, rows: i64, inner: i64) -> Call {
         assert_eq!(arguments.len(), kernel.argument_count());
         let scratch = vec![0; kernel.scratch_bytes(inner as usize) / 8 + 8];
-        let code = code::compile(&[kernel]).expect("compiles").remove(0);
+        let code = code::compile_for(ISA.get(), &[kernel]).expect("compiles").remove(0);
         Call { code, arguments, rows, inner, scratch }
     }
 
@@ -235,6 +251,24 @@ fn bench_unary(op: UnaryOp, dtype: DType, n: usize) {
     let pointers = [x.as_mut_ptr(), result.as_mut_ptr()];
     let time = measure(n * 8, || call.run(&pointers));
     println!("{}, {n} {dtype}: {:.2} elements/ns", op.name(), n as f64 / time);
+}
+
+fn bench_gelu(n: usize) {
+    let mut body = Body::new();
+    let x = body.push(Instruction::Load(0), DType::F32);
+    let scale = body.float(std::f64::consts::FRAC_1_SQRT_2, DType::F32);
+    let scaled = body.multiply(x, scale);
+    let error = math::expand_unary(&mut body, UnaryOp::Erf, scaled);
+    let (one, half) = (body.float(1.0, DType::F32), body.float(0.5, DType::F32));
+    let sum = body.add(error, one);
+    let halved = body.multiply(x, half);
+    let value = body.multiply(halved, sum);
+    let mut x: Vec<f32> = (0..n).map(|i| (i % 1000) as f32 * 1e-2 - 5.0).collect();
+    let mut result = vec![0f32; n];
+    let mut call = Call::new(map_kernel(1, DType::F32, body, value), vec![n as i64], 1, n as i64);
+    let pointers = [x.as_mut_ptr().cast(), result.as_mut_ptr().cast()];
+    let time = measure(n, || call.run(&pointers));
+    println!("gelu, {n} f32: {:.1} us, {:.2} elements/ns", time / 1e3, n as f64 / time);
 }
 
 fn bench_reduction(form: Form, kind: ReduceKind, dtype: DType, n_rows: usize, n_columns: usize) {

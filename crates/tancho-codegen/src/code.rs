@@ -1,6 +1,6 @@
-//! Machine code: compilation through Cranelift, and the cache that the whole process shares.
+//! Machine code: compilation through Cranelift or the [`wide`] emitter, and the cache that the whole process shares.
 //!
-//! The key of a kernel's code is its text. Kernels that the cache lacks are emitted as one batch into one `JITModule`,
+//! The key of a kernel's code is its text and the [`Isa`] that was asked for. Kernels that the cache lacks are emitted as one batch into one `JITModule`,
 //! which their [`Code`]s share; its memory is freed when the last of them goes. Whoever calls a function holds its `Code`,
 //! so that it cannot go during a call. The cache keeps a bounded number of codes, and lets go of those that nobody else
 //! holds, the least recently used first.
@@ -23,6 +23,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::emit::{self, EmitError, KernelFunction};
 use crate::kernel::Kernel;
 use crate::procedure::Procedure;
+use crate::wide::{self, Isa};
 
 /// The most codes that the cache keeps, if nobody else holds more.
 const CACHE_CAPACITY: usize = 4096;
@@ -59,6 +60,7 @@ impl std::fmt::Display for Source {
 /// The machine code of a kernel or a procedure.
 pub struct Code {
     source: Source,
+    isa: Isa,
     text: Arc<str>,
     function: KernelFunction,
     /// Where the function lies; held, not used.
@@ -111,27 +113,38 @@ impl Code {
         }
     }
 
-    /// The machine code as text, compiled anew.
+    /// The machine code as text, compiled anew. Its first line says so where the wide emitter made it.
     pub fn asm(&self) -> String {
-        disassemble(&self.source).unwrap_or_else(|error| error.to_string())
+        disassemble(&self.source, self.isa).unwrap_or_else(|error| error.to_string())
     }
 }
 
-/// The code of kernels and procedures, from the cache or made now.
+/// The code of kernels and procedures, from the cache or made now, for [`Isa::current`].
 ///
 /// # Errors
 /// The processor lacks what the code needs, or the code generator fails.
 pub fn compile<S: Clone + Into<Source>>(sources: &[S]) -> Result<Vec<Arc<Code>>, EmitError> {
+    compile_for(Isa::current(), sources)
+}
+
+/// As [`compile`], for a given emitter; what it does not take is compiled by Cranelift.
+///
+/// # Errors
+/// As those of [`compile`].
+pub fn compile_for<S: Clone + Into<Source>>(isa: Isa, sources: &[S]) -> Result<Vec<Arc<Code>>, EmitError> {
+    if !isa.is_supported() {
+        return Err(EmitError::Processor(format!("it has no {}", isa.name())));
+    }
     let sources: Vec<Source> = sources.iter().cloned().map(Into::into).collect();
     let texts: Vec<Arc<str>> = sources.iter().map(|source| source.to_string().into()).collect();
-    let mut codes = cache().find(&texts);
+    let mut codes = cache().find(isa, &texts);
     let mut seen: FxHashSet<&str> = FxHashSet::default();
     let missing: Vec<usize> =
         (0..sources.len()).filter(|&index| codes[index].is_none() && seen.insert(&texts[index])).collect();
     if !missing.is_empty() {
         let batch: Vec<(Source, Arc<str>)> =
             missing.iter().map(|&index| (sources[index].clone(), texts[index].clone())).collect();
-        let made = emit_batch(&batch)?;
+        let made = emit_batch(&batch, isa)?;
         cache().insert(&made);
         let made: FxHashMap<&str, &Arc<Code>> = made.iter().map(|code| (&*code.text, code)).collect();
         for (code, text) in codes.iter_mut().zip(&texts) {
@@ -155,9 +168,12 @@ pub fn trim() {
 
 static COMPILED: AtomicUsize = AtomicUsize::new(0);
 
-/// The codes by their kernels' texts, with the time of their last use.
+/// What code is found by.
+type Key = (Isa, Arc<str>);
+
+/// The codes by their emitters and kernels' texts, with the time of their last use.
 struct Cache {
-    codes: FxHashMap<Arc<str>, (Arc<Code>, u64)>,
+    codes: FxHashMap<Key, (Arc<Code>, u64)>,
     time: u64,
     capacity: usize,
 }
@@ -173,11 +189,11 @@ impl Cache {
         Cache { codes: FxHashMap::default(), time: 0, capacity }
     }
 
-    fn find(&mut self, texts: &[Arc<str>]) -> Vec<Option<Arc<Code>>> {
+    fn find(&mut self, isa: Isa, texts: &[Arc<str>]) -> Vec<Option<Arc<Code>>> {
         self.time += 1;
         let time = self.time;
         let mut find = |text: &Arc<str>| {
-            self.codes.get_mut(text).map(|(code, used)| {
+            self.codes.get_mut(&(isa, text.clone())).map(|(code, used)| {
                 *used = time;
                 code.clone()
             })
@@ -188,7 +204,7 @@ impl Cache {
     fn insert(&mut self, codes: &[Arc<Code>]) {
         self.time += 1;
         for code in codes {
-            self.codes.insert(code.text.clone(), (code.clone(), self.time));
+            self.codes.insert((code.isa, code.text.clone()), (code.clone(), self.time));
         }
         if self.codes.len() > self.capacity {
             self.trim();
@@ -197,16 +213,16 @@ impl Cache {
 
     /// Lets go of an eighth of the capacity and what is beyond it.
     fn trim(&mut self) {
-        let mut unused: Vec<(u64, Arc<str>)> = self
+        let mut unused: Vec<(u64, Key)> = self
             .codes
             .iter()
             .filter(|(_, (code, _))| Arc::strong_count(code) == 1)
-            .map(|(text, (_, used))| (*used, text.clone()))
+            .map(|(key, (_, used))| (*used, key.clone()))
             .collect();
         unused.sort_unstable();
         let surplus = self.codes.len() - self.capacity * 7 / 8;
-        for (_, text) in unused.into_iter().take(surplus) {
-            self.codes.remove(&text);
+        for (_, key) in unused.into_iter().take(surplus) {
+            self.codes.remove(&key);
         }
     }
 }
@@ -268,7 +284,11 @@ fn compile_bytes(
     context: &mut Context,
     scratch: &mut FunctionBuilderContext,
     isa: &OwnedTargetIsa,
+    wide: Isa,
 ) -> Result<Bytes, EmitError> {
+    if let Some(code) = emit_wide(source, wide, false) {
+        return Ok(Bytes { code: code?.bytes, alignment: wide::ALIGNMENT });
+    }
     build(source, context, scratch, isa)?;
     let code = context
         .compile(&**isa, &mut ControlPlane::default())
@@ -279,7 +299,18 @@ fn compile_bytes(
     Ok(Bytes { code: code.code_buffer().to_vec(), alignment: u64::from(code.buffer.alignment) })
 }
 
-fn disassemble(source: &Source) -> Result<String, EmitError> {
+/// The code of the wide emitter, if it takes the source.
+fn emit_wide(source: &Source, isa: Isa, with_listing: bool) -> Option<Result<wide::WideCode, EmitError>> {
+    match source {
+        Source::Kernel(kernel) => wide::emit(kernel, isa, with_listing),
+        Source::Procedure(_) => None,
+    }
+}
+
+fn disassemble(source: &Source, wide: Isa) -> Result<String, EmitError> {
+    if let Some(code) = emit_wide(source, wide, true) {
+        return code.map(|code| code.listing);
+    }
     let isa = isa()?;
     let mut context = Context::new();
     build(source, &mut context, &mut FunctionBuilderContext::new(), isa)?;
@@ -291,7 +322,7 @@ fn disassemble(source: &Source) -> Result<String, EmitError> {
 }
 
 /// Compiles kernels, on several threads where there are enough of them.
-fn compile_all(batch: &[(Source, Arc<str>)], isa: &OwnedTargetIsa) -> Result<Vec<Bytes>, EmitError> {
+fn compile_all(batch: &[(Source, Arc<str>)], isa: &OwnedTargetIsa, wide: Isa) -> Result<Vec<Bytes>, EmitError> {
     let next = AtomicUsize::new(0);
     // Each thread takes the next kernel until there is none.
     let work = || {
@@ -300,7 +331,7 @@ fn compile_all(batch: &[(Source, Arc<str>)], isa: &OwnedTargetIsa) -> Result<Vec
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some((source, _)) = batch.get(index) else { return Ok::<_, EmitError>(done) };
-            done.push((index, compile_bytes(source, &mut context, &mut scratch, isa)?));
+            done.push((index, compile_bytes(source, &mut context, &mut scratch, isa, wide)?));
         }
     };
     let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(batch.len() / KERNELS_PER_THREAD);
@@ -320,9 +351,9 @@ fn compile_all(batch: &[(Source, Arc<str>)], isa: &OwnedTargetIsa) -> Result<Vec
 const KERNELS_PER_THREAD: usize = 4;
 
 /// Emits kernels, no two of them alike, into memory of their own.
-fn emit_batch(batch: &[(Source, Arc<str>)]) -> Result<Vec<Arc<Code>>, EmitError> {
+fn emit_batch(batch: &[(Source, Arc<str>)], wide: Isa) -> Result<Vec<Arc<Code>>, EmitError> {
     let isa = isa()?;
-    let compiled = compile_all(batch, isa)?;
+    let compiled = compile_all(batch, isa, wide)?;
     let mut module = JITModule::new(JITBuilder::with_isa(isa.clone(), default_libcall_names()));
     let ids = define_functions(&mut module, &compiled, isa);
     // From here on the memory is freed whatever happens.
@@ -332,7 +363,7 @@ fn emit_batch(batch: &[(Source, Arc<str>)]) -> Result<Vec<Arc<Code>>, EmitError>
         let address = memory.module.get_finalized_function(id);
         // SAFETY: the address is that of finished code, which was compiled with this signature.
         let function = unsafe { std::mem::transmute::<*const u8, KernelFunction>(address) };
-        Arc::new(Code { source: source.clone(), text: text.clone(), function, _memory: memory.clone() })
+        Arc::new(Code { source: source.clone(), isa: wide, text: text.clone(), function, _memory: memory.clone() })
     });
     let codes = codes.collect();
     COMPILED.fetch_add(batch.len(), Ordering::Relaxed);
@@ -370,7 +401,7 @@ mod tests {
                  v2 = add v0, v1 : f32\n  store v2: f32 [1]\n}}"
             );
             let kernel = Arc::new(Kernel::parse(&text).expect("is a kernel"));
-            emit_batch(&[(Source::Kernel(kernel), text.into())]).expect("compiles").remove(0)
+            emit_batch(&[(Source::Kernel(kernel), text.into())], Isa::Cranelift).expect("compiles").remove(0)
         };
         (0..20).map(code).collect()
     }
@@ -386,7 +417,7 @@ mod tests {
         cache.insert(&codes[10..16]);
         drop(codes);
         // The second one is used once more, so that it is no longer among the oldest.
-        assert!(cache.find(&texts[1..2])[0].is_some());
+        assert!(cache.find(Isa::Cranelift, &texts[1..2])[0].is_some());
         let extra = make_codes().split_off(16);
         cache.insert(&extra);
         assert_eq!(cache.codes.len(), 14);

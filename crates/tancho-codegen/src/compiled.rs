@@ -11,6 +11,7 @@ use crate::fuse::fuse;
 use crate::kernel::Kernel;
 use crate::legalize::legalize;
 use crate::program::{Launch, Program};
+use crate::share_sizes::share_sizes;
 use crate::split::{Split, split};
 use crate::unroll_windows::unroll_windows;
 use crate::uses::Uses;
@@ -62,7 +63,8 @@ impl Compiled {
         if fuse_ops {
             unroll_windows(&mut legal);
         }
-        let program = fuse(&legal, fuse_ops)?;
+        let mut program = fuse(&legal, fuse_ops)?;
+        share_sizes(&mut program);
         let sources: Vec<Option<Source>> = program.launches.iter().map(Launch::source).collect();
         let mut compiled = code::compile(&sources.iter().flatten().cloned().collect::<Vec<_>>())?.into_iter();
         let codes = sources.iter().map(|source| source.as_ref().and_then(|_| compiled.next())).collect();

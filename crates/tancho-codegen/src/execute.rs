@@ -128,17 +128,29 @@ impl Plan {
     ) -> Result<(), RunError> {
         for (number, step) in self.steps.iter().enumerate() {
             let begun = watch.begin(number);
-            match step {
-                Step::Loop(step) => run_loop(step, bases, workers),
-                Step::Fold(step) => run_fold(step, bases, workers),
-                Step::Pack(step) => run_pack(step, bases, workers),
-                Step::Product(step) => run_product(step, bases, workers),
-                Step::Copy(step) => run_copy(step, bases),
-                Step::While(step) => run_while(step, bases, workers, watch)?,
-                Step::Case(step) => run_case(step, bases, workers, watch)?,
-                Step::Host(step) => run_host(step, bases)?,
-            }
+            step.run(bases, workers, watch)?;
             watch.end(begun);
+        }
+        Ok(())
+    }
+}
+
+impl Step {
+    pub(crate) fn run(
+        &self,
+        bases: &Bases<'_>,
+        workers: &impl Workers,
+        watch: &mut impl Watch,
+    ) -> Result<(), RunError> {
+        match self {
+            Step::Loop(step) => run_loop(step, bases, workers),
+            Step::Fold(step) => run_fold(step, bases, workers),
+            Step::Pack(step) => run_pack(step, bases, workers),
+            Step::Product(step) => run_product(step, bases, workers),
+            Step::Copy(step) => run_copy(step, bases),
+            Step::While(step) => run_while(step, bases, workers, watch)?,
+            Step::Case(step) => run_case(step, bases, workers, watch)?,
+            Step::Host(step) => run_host(step, bases)?,
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use tancho_tensor::{AllocError, Allocation, Array, DType, Shape};
 
 use crate::call::RunError;
 use crate::execute::{Bases, Workers};
+use crate::execute_trip::Trip;
 use crate::host::{self, HostError};
 use crate::plan::ResultSource;
 use crate::program::HostAction;
@@ -16,7 +17,7 @@ use crate::step::{CaseStep, CopyStep, HostStep, NestedPlan, WhileStep};
 use crate::watch::Watch;
 
 /// Copies bytes, unless both places are one.
-fn copy(to: *mut u8, from: *const u8, bytes: usize) {
+pub(crate) fn copy(to: *mut u8, from: *const u8, bytes: usize) {
     if !std::ptr::eq(to, from) {
         // SAFETY: a plan's places are valid for the bytes of what they hold, and do not overlap unless they are one.
         unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) }
@@ -36,6 +37,15 @@ fn run_nested(
     workers: &impl Workers,
     watch: &mut impl Watch,
 ) -> Result<(), RunError> {
+    let outputs = output_places(nested, targets);
+    let inner = Bases { arguments, outputs: &outputs, arena: bases.resolve(nested.arena), ..*bases };
+    nested.plan.run_steps(&inner, workers, watch)?;
+    found_results(nested, arguments, &outputs, targets).for_each(|(to, from, bytes)| copy(to, from, bytes));
+    Ok(())
+}
+
+/// Where a nested plan writes its outputs, such that most results are where they are wanted.
+pub(crate) fn output_places(nested: &NestedPlan, targets: &[*mut u8]) -> SmallVec<[*mut u8; 4]> {
     let plan = &nested.plan;
     let mut outputs: SmallVec<[*mut u8; 4]> = SmallVec::from_elem(std::ptr::null_mut(), plan.output_bytes.len());
     for (result, &target) in plan.results.iter().zip(targets) {
@@ -45,17 +55,34 @@ fn run_nested(
             outputs[output] = target;
         }
     }
-    let inner = Bases { arguments, outputs: &outputs, arena: bases.resolve(nested.arena), ..*bases };
-    plan.run_steps(&inner, workers, watch)?;
-    for ((result, &target), &bytes) in plan.results.iter().zip(targets).zip(&nested.result_bytes) {
+    outputs
+}
+
+/// Where each result is wanted, where it is after a run, and its bytes.
+pub(crate) fn found_results<'a>(
+    nested: &'a NestedPlan,
+    arguments: &'a [*const u8],
+    outputs: &'a [*mut u8],
+    targets: &'a [*mut u8],
+) -> impl Iterator<Item = (*mut u8, *const u8, usize)> + 'a {
+    nested.plan.results.iter().zip(targets).zip(&nested.result_bytes).map(|((result, &target), &bytes)| {
         let found: *const u8 = match &result.source {
             ResultSource::Output(output) => outputs[*output],
             ResultSource::Argument(argument) => arguments[*argument],
             ResultSource::Constant(buffer) => buffer.as_ptr(),
         };
-        copy(target, found, bytes);
-    }
-    Ok(())
+        (target, found, bytes)
+    })
+}
+
+/// So many trips of a loop find their places each time: to keep what was found pays when it is used again.
+const UNRESOLVED_TRIPS: usize = 2;
+
+/// What a trip of a loop runs, and where it leaves the state.
+struct ResolvedTrip<'p> {
+    condition: Trip<'p>,
+    body: Trip<'p>,
+    next: SmallVec<[*mut u8; 8]>,
 }
 
 pub(crate) fn run_while(
@@ -74,14 +101,7 @@ pub(crate) fn run_while(
         }
     }
     let flag = bases.resolve(step.flag);
-    loop {
-        watch.enter(WhileStep::CONDITION);
-        run_nested(&step.condition, &current, &[flag], bases, workers, watch)?;
-        watch.leave();
-        // SAFETY: the condition's result, a byte, was written there.
-        if unsafe { flag.read() } == 0 {
-            break;
-        }
+    let next_of = |current: &[*const u8]| -> SmallVec<[*mut u8; 8]> {
         let next = current.iter().zip(&step.state).map(|(&place, value)| {
             let first = bases.resolve(value.first);
             match value.other {
@@ -90,13 +110,43 @@ pub(crate) fn run_while(
                 Some(_) | None => first,
             }
         });
-        let next: SmallVec<[*mut u8; 8]> = next.collect();
-        watch.enter(WhileStep::BODY);
-        run_nested(&step.body, &current, &next, bases, workers, watch)?;
-        watch.leave();
-        for (place, next) in current.iter_mut().zip(next) {
-            *place = next;
+        next.collect()
+    };
+    // After the first trip all values are in the loop's own places, where every other trip finds them.
+    let mut resolved: [Option<ResolvedTrip<'_>>; 2] = [None, None];
+    let n_resolved = if step.state.iter().any(|value| value.other.is_some()) { 2 } else { 1 };
+    for number in 0usize.. {
+        if number < UNRESOLVED_TRIPS {
+            watch.enter(WhileStep::CONDITION);
+            run_nested(&step.condition, &current, &[flag], bases, workers, watch)?;
+            watch.leave();
+            // SAFETY: the condition's result, a byte, was written there.
+            if unsafe { flag.read() } == 0 {
+                break;
+            }
+            let next = next_of(&current);
+            watch.enter(WhileStep::BODY);
+            run_nested(&step.body, &current, &next, bases, workers, watch)?;
+            watch.leave();
+            current.iter_mut().zip(next).for_each(|(place, next)| *place = next);
+            continue;
         }
+        let ResolvedTrip { condition, body, next } = resolved[number % n_resolved].get_or_insert_with(|| {
+            let next = next_of(&current);
+            let condition = Trip::new(&step.condition, &current, &[flag], bases);
+            ResolvedTrip { condition, body: Trip::new(&step.body, &current, &next, bases), next }
+        });
+        watch.enter(WhileStep::CONDITION);
+        condition.run(bases, workers, watch)?;
+        watch.leave();
+        // SAFETY: as above.
+        if unsafe { flag.read() } == 0 {
+            break;
+        }
+        watch.enter(WhileStep::BODY);
+        body.run(bases, workers, watch)?;
+        watch.leave();
+        current.iter_mut().zip(next).for_each(|(place, next)| *place = *next);
     }
     for (&place, value) in current.iter().zip(&step.state) {
         copy(bases.resolve(value.first), place, value.bytes);

@@ -5,6 +5,8 @@ mod generate;
 mod reference;
 #[path = "emit/half.rs"]
 mod half;
+#[path = "emit/wide.rs"]
+mod wide;
 
 use std::sync::Arc;
 

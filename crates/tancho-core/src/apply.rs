@@ -153,7 +153,7 @@ pub(crate) fn apply_several<const N: usize>(
 }
 
 /// Puts what variables hold now in their place.
-fn read_variables(inputs: &mut [Operand<'_>], location: &'static Location<'static>) {
+pub(crate) fn read_variables(inputs: &mut [Operand<'_>], location: &'static Location<'static>) {
     for input in inputs {
         if let Some(Tensor(Repr::Variable(cell))) = input.tensor() {
             *input = Operand::Give(cell.read(location));
@@ -241,7 +241,6 @@ pub(crate) fn update_eagerly(
     build: BuildAll,
     location: &'static Location<'static>,
 ) -> Result<()> {
-    read_variables(others, location);
     let lent = arrays_of(op, others, location)?;
     let entry = {
         let arrays: SmallVec<[&Array; 4]> = std::iter::once(&*held).chain(lent.iter().copied()).collect();

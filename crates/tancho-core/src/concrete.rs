@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
-use tancho_ir::{Graph, TensorType};
+use tancho_ir::{Graph, Span, TensorType, Value};
 use tancho_runtime::{Argument, CallError, CompileOptions, Cost, Executable, Plan, Profile, Stage};
 use tancho_tensor::{Array, DType, Shape};
 
@@ -15,8 +15,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::signature::{Key, Signature, differences, leaf_type};
 use crate::state::State;
 use crate::table::{Statics, equal_statics};
-use crate::tensor::{Repr, Tensor, nothing};
 use crate::tape;
+use crate::tensor::{Repr, Tensor, nothing};
 use crate::trace::{self, Finished};
 use crate::tree::Tree;
 
@@ -24,6 +24,10 @@ use crate::tree::Tree;
 pub(crate) struct Traced<Out> {
     graph: Arc<Graph>,
     state: State,
+    /// Tensors from outside by which an eager tape may want a gradient, with the constants that stand for them.
+    outside: Vec<(Tensor, Value)>,
+    /// The graph that takes those tensors behind its other parameters.
+    open_graph: OnceLock<Arc<Graph>>,
     executable: OnceLock<Result<Arc<Executable>>>,
     /// The results as the trace gave them, for their structure.
     out: Out,
@@ -36,16 +40,19 @@ pub(crate) struct Traced<Out> {
 impl<Out> Traced<Out> {
     /// `structure` is that of the arguments.
     pub(crate) fn new(
-        finished: Finished,
+        mut finished: Finished,
         out: Out,
         arguments: Described,
         argument_names: &'static [&'static str],
         structure: &Key<'_>,
     ) -> Self {
+        let outside = std::mem::take(&mut finished.outside);
         let (graph, state) = State::bind(finished);
         Traced {
             graph: Arc::new(graph),
             state,
+            outside,
+            open_graph: OnceLock::new(),
             executable: OnceLock::new(),
             out,
             arguments,
@@ -65,6 +72,24 @@ impl<Out> Traced<Out> {
 
     pub(crate) fn graph(&self) -> &Arc<Graph> {
         &self.graph
+    }
+
+    /// The graph for a tape that watches a tensor which the function took from outside, and that adds those tensors to the
+    /// inputs; otherwise the graph as it is.
+    fn graph_for_tapes(&self, inputs: &mut SmallVec<[Tensor; 2]>) -> &Arc<Graph> {
+        if !self.outside.iter().any(|(tensor, _)| tape::is_active(tensor)) {
+            return &self.graph;
+        }
+        inputs.extend(self.outside.iter().map(|(tensor, _)| tensor.clone()));
+        self.open_graph.get_or_init(|| {
+            let mut graph = Graph::clone(&self.graph);
+            for (_, constant) in &self.outside {
+                let of = graph.type_of(*constant).clone();
+                let parameter = graph.add_parameter(None, of, Span::NONE);
+                graph.replace_all_uses(*constant, parameter);
+            }
+            Arc::new(graph)
+        })
     }
 
     /// The variables that the graph uses.
@@ -118,11 +143,7 @@ pub(crate) fn compile(graph: &Graph, location: &'static Location<'static>) -> Re
 }
 
 /// What a graph whose parameters have known sizes costs.
-pub(crate) fn known_cost(
-    graph: &Graph,
-    executable: &Executable,
-    location: &'static Location<'static>,
-) -> Result<Cost> {
+pub(crate) fn known_cost(graph: &Graph, executable: &Executable, location: &'static Location<'static>) -> Result<Cost> {
     let types = graph.parameter_types();
     let shapes = types.map(|of| known_type(graph, of, location)).collect::<Result<Vec<(DType, Shape)>>>()?;
     cost_of(graph, executable, &shapes, location)
@@ -386,7 +407,8 @@ fn run_recorded<Args, Out: Tree>(
     let held = inputs.clone();
     let fed = held.iter().filter_map(Tensor::value).map(Argument::Lend).collect();
     let results = traced.state().run(name, plan, fed, Some(&mut inputs), location)?;
-    let mut results = tape::record(traced.graph(), inputs, results).into_iter();
+    let graph = traced.graph_for_tapes(&mut inputs);
+    let mut results = tape::record(graph, inputs, results).into_iter();
     Ok(traced.out().rebuild(&mut || next_leaf(&mut results, location)))
 }
 

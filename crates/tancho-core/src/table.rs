@@ -2,8 +2,8 @@
 //!
 //! It is on the path of every call: a lookup allocates nothing and takes one read lock, which is released before anything
 //! else runs. Words are compared whole; values that no words hold ([`AnyStatic`]) are compared beside them. When the
-//! table is full, the eighth part that was used longest ago leaves: many at once, so that it is seldom looked for, but not
-//! so many that a call waits for them.
+//! table is full, a few that were used longest ago leave: several at once, so that they are seldom looked for, and not so
+//! many that freeing them delays a call.
 //!
 //! A lock and a reference count that every thread writes pass from core to core, which costs more than all the rest of a
 //! lookup. So a few threads each share a *front*: a table of its own with what they looked up lately, and with reference
@@ -121,7 +121,7 @@ impl<T: Clone> Table<T> {
             }
         }
         let mut uses: Vec<u64> = entries.values().flatten().map(|entry| entry.last_used.load(Relaxed)).collect();
-        let leaving = uses.len() / 8;
+        let leaving = uses.len() / 64;
         let (_, &mut newest, _) = uses.select_nth_unstable(leaving);
         entries.retain(|_, same| {
             same.retain(|entry| entry.last_used.load(Relaxed) > newest);

@@ -75,6 +75,8 @@ struct Trace {
     watched_constants: Vec<(Array, Value)>,
     /// The arrays behind the addresses in `constants`, so that no address is used again.
     captured: Vec<Array>,
+    /// Tensors from outside by which an eager tape may want a gradient, with the constants that stand for them.
+    outside: Vec<(Tensor, Value)>,
     error: Option<Error>,
 }
 
@@ -392,14 +394,33 @@ pub(crate) fn watch(mark: &mut Mark, source: Source<'_>) {
         return;
     }
     STACK.with_borrow_mut(|stack| {
-        let Some(trace) = stack.last_mut().filter(|trace| trace.id == mark.trace) else { return };
+        if stack.last().is_none_or(|trace| trace.id != mark.trace) {
+            return;
+        }
+        // A value of a trace around a region is captured here, if it can be: what cannot be used needs no watching.
+        let node = own_value("watch", source, stack, Location::caller()).ok().flatten();
+        let Some(trace) = stack.last_mut() else { return };
         match &source.tensor().0 {
-            Repr::Node(node) if node.trace == trace.id => mark.watched.push(Watched::Value(node.value)),
+            Repr::Node(_) => mark.watched.extend(node.map(Watched::Value)),
             Repr::Value(array) => mark.watched.push(Watched::Value(trace.watched_constant(array))),
             Repr::Recorded(recorded) => mark.watched.push(Watched::Value(trace.watched_constant(&recorded.array))),
-            Repr::Node(_) | Repr::Variable(_) | Repr::Placeholder(_) | Repr::Error(_) => {}
+            Repr::Variable(_) | Repr::Placeholder(_) | Repr::Error(_) => {}
         }
     });
+}
+
+/// The value that stands in the active trace for a source which is a value of this trace or of one around it.
+fn own_value(
+    op: &str,
+    source: Source<'_>,
+    stack: &mut [Trace],
+    location: &'static Location<'static>,
+) -> Result<Option<Value>> {
+    let tensor = source.tensor();
+    match &tensor.0 {
+        Repr::Node(_) => Ok(Some(operand_values(op, &[tensor], location, stack)?[0])),
+        Repr::Value(_) | Repr::Recorded(_) | Repr::Variable(_) | Repr::Placeholder(_) | Repr::Error(_) => Ok(None),
+    }
 }
 
 pub(crate) fn set_recording(mark: &mut Mark, on: bool) {
@@ -443,7 +464,8 @@ pub(crate) fn gradients(
             }
             seeds.push((target, weight));
         }
-        let sources = trace.sources(mark, sources)?;
+        let sources = source_values("gradient", mark, sources, stack, location)?;
+        let trace = stack.last_mut().expect("a trace is active");
         let grads = tape::add_gradients(&mut trace.graph, &seeds, &sources, &|id| mark.includes(id), location)?;
         Ok(grads.into_iter().map(|grad| grad.map(|grad| trace.tensor(grad, location))).collect())
     })
@@ -459,11 +481,25 @@ pub(crate) fn jacobian(
     STACK.with_borrow_mut(|stack| {
         check_mark("jacobian", mark, stack, location)?;
         let target = operand_values("jacobian", &[target], location, stack)?[0];
+        let sources = source_values("jacobian", mark, sources, stack, location)?;
         let trace = stack.last_mut().expect("a trace is active");
-        let sources = trace.sources(mark, sources)?;
         let grads = tape::add_jacobian(&mut trace.graph, target, &sources, &|id| mark.includes(id), location)?;
         Ok(grads.into_iter().map(|grad| grad.map(|grad| trace.tensor(grad, location))).collect())
     })
+}
+
+/// The values of the active trace that stand for sources, as far as a tape watches them.
+fn source_values(
+    op: &str,
+    mark: &Mark,
+    sources: &[Source<'_>],
+    stack: &mut [Trace],
+    location: &'static Location<'static>,
+) -> Result<Vec<Vec<Value>>> {
+    let own: Vec<Option<Value>> =
+        sources.iter().map(|&source| own_value(op, source, stack, location)).collect::<Result<_>>()?;
+    let trace = stack.last().expect("a trace is active");
+    sources.iter().zip(own).map(|(source, own)| trace.values_of(mark, source, own)).collect()
 }
 
 fn check_mark(op: &'static str, mark: &Mark, stack: &[Trace], location: &'static Location<'static>) -> Result<()> {
@@ -532,8 +568,8 @@ fn operand_values(
     inputs
         .iter()
         .map(|tensor| match &tensor.0 {
-            Repr::Value(array) => Ok(constant_value(stack, array, location)),
-            Repr::Recorded(recorded) => Ok(constant_value(stack, &recorded.array, location)),
+            Repr::Value(array) => Ok(constant_value(stack, tensor, array, location)),
+            Repr::Recorded(recorded) => Ok(constant_value(stack, tensor, &recorded.array, location)),
             Repr::Variable(cell) => variable_value(stack, level, cell, location),
             Repr::Node(node) if node.trace == stack[level].id => Ok(node.value),
             Repr::Node(node) => {
@@ -551,9 +587,9 @@ fn operand_values(
         .collect()
 }
 
-/// The value of the active trace for an array. One that a tape of a trace around a region watches is captured, so that the
-/// gradient finds it.
-fn constant_value(stack: &mut [Trace], array: &Array, location: &'static Location<'static>) -> Value {
+/// The value of the active trace for a tensor from outside, whose array this is. One that a tape of a trace around a region
+/// watches, or an eager tape, is captured, so that the gradient finds it.
+fn constant_value(stack: &mut [Trace], tensor: &Tensor, array: &Array, location: &'static Location<'static>) -> Value {
     let level = stack.len() - 1;
     let mut owner = level;
     while stack[owner].kind == Kind::Region && owner > 0 {
@@ -561,6 +597,10 @@ fn constant_value(stack: &mut [Trace], array: &Array, location: &'static Locatio
         if let Some(value) = stack[owner].find_watched(array) {
             return capture(stack, owner, level, value);
         }
+    }
+    if matches!(stack[owner].kind, Kind::Function { .. }) && tape::is_active(tensor) {
+        let value = stack[owner].outside_constant(tensor, array);
+        return capture(stack, owner, level, value);
     }
     stack[level].constant(array, location)
 }
@@ -636,28 +676,22 @@ impl Trace {
         }
     }
 
-    /// The values that stand for sources, as far as a tape watches them.
-    fn sources(&self, mark: &Mark, sources: &[Source<'_>]) -> Result<Vec<Vec<Value>>> {
-        let watches = |value: Value| {
-            let watched = mark.watched.iter().any(|watched| matches!(watched, Watched::Value(other) if *other == value));
-            watched || mark.includes(value.node)
+    /// The values that stand for a source, as far as a tape watches it; `own` is that of a source of a trace.
+    fn values_of(&self, mark: &Mark, source: &Source<'_>, own: Option<Value>) -> Result<Vec<Value>> {
+        let watches = |value: &Value| {
+            let watched = mark.watched.iter().any(|watched| matches!(watched, Watched::Value(other) if other == value));
+            // A parameter that came when the tape did record stands for something older.
+            watched || mark.includes(value.node) && self.graph.node(value.node).op().is_some()
         };
-        sources
-            .iter()
-            .map(|source| {
-                let tensor = source.tensor();
-                tensor.check()?;
-                Ok(match &tensor.0 {
-                    Repr::Variable(cell) => self.variable_sources(mark, cell),
-                    Repr::Node(node) if node.trace == self.id && watches(node.value) => vec![node.value],
-                    Repr::Value(array) => self.find_watched(array).filter(|&value| watches(value)).into_iter().collect(),
-                    Repr::Recorded(recorded) => {
-                        self.find_watched(&recorded.array).filter(|&value| watches(value)).into_iter().collect()
-                    }
-                    Repr::Node(_) | Repr::Placeholder(_) | Repr::Error(_) => Vec::new(),
-                })
-            })
-            .collect()
+        let tensor = source.tensor();
+        tensor.check()?;
+        Ok(match &tensor.0 {
+            Repr::Variable(cell) => self.variable_sources(mark, cell),
+            Repr::Node(_) => own.filter(watches).into_iter().collect(),
+            Repr::Value(array) => self.find_watched(array).filter(watches).into_iter().collect(),
+            Repr::Recorded(recorded) => self.find_watched(&recorded.array).filter(watches).into_iter().collect(),
+            Repr::Placeholder(_) | Repr::Error(_) => Vec::new(),
+        })
     }
 
     /// What a variable has held since a tape began, where the tape watches it.
@@ -689,6 +723,20 @@ impl Trace {
                 && other.shape() == array.shape()
         };
         self.watched_constants.iter().find(|(other, _)| same(other)).map(|(_, value)| *value)
+    }
+
+    /// The constant that stands for a tensor which an eager tape knows, and for it alone.
+    fn outside_constant(&mut self, tensor: &Tensor, array: &Array) -> Value {
+        let known = self.outside.iter().find(|(other, _)| tape::is_same(other, tensor));
+        if let Some((_, value)) = known {
+            return *value;
+        }
+        let value = match self.find_watched(array) {
+            Some(value) => value,
+            None => self.graph.add_constant(array.clone(), Span::NONE),
+        };
+        self.outside.push((tensor.clone(), value));
+        value
     }
 
     fn uses(&self, created: &Weak<Cell>) -> bool {
@@ -792,6 +840,8 @@ pub(crate) struct Finished {
     pub(crate) captures: Vec<(Value, Value)>,
     /// In the order of their parameters.
     pub(crate) variables: Vec<UsedVariable>,
+    /// Tensors from outside by which an eager tape may want a gradient, with the constants that stand for them.
+    pub(crate) outside: Vec<(Tensor, Value)>,
 }
 
 impl Session {
@@ -814,6 +864,7 @@ impl Session {
             constants: FxHashMap::default(),
             watched_constants: Vec::new(),
             captured: Vec::new(),
+            outside: Vec::new(),
             error: None,
         };
         STACK.with_borrow_mut(|stack| {
@@ -874,7 +925,8 @@ impl Session {
                 }
             }
             let (captures, variables) = (std::mem::take(&mut trace.captures), std::mem::take(&mut trace.variables));
-            Ok(Finished { graph, captures, variables })
+            let outside = std::mem::take(&mut trace.outside);
+            Ok(Finished { graph, captures, variables, outside })
         })
     }
 }

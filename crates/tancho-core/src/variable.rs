@@ -19,7 +19,7 @@ use tancho_ir::TensorType;
 use tancho_ir::ops::BinaryOp;
 use tancho_tensor::{Array, DType, Shape};
 
-use crate::apply::{Attributes, apply_at, update_eagerly};
+use crate::apply::{Attributes, apply_at, read_variables, update_eagerly};
 use crate::arguments::{Feed, Leaf};
 use crate::builder::{Build, BuildAll, require};
 use crate::error::{Error, ErrorKind, Result};
@@ -136,6 +136,8 @@ impl Cell {
             require(new == held, || format!("{} is {held}, but {new} is assigned", self.called()))?;
             Ok(SmallVec::from_slice(&[value]))
         };
+        // The others may be this variable, or one whose update waits for this one: only one lock is held at a time.
+        read_variables(&mut others, location);
         let mut held = self.lock();
         update_eagerly(op, attributes, &mut held, &mut others, build_all, location)
     }

@@ -124,9 +124,8 @@ impl Layer {
 
     fn attention(&self, x: &Tensor) -> Tensor {
         let length = || x.shape()[0].clone();
-        let heads = |linear: &Linear| {
-            linear.apply(x).reshape([length(), HEADS.into(), HEAD_WIDTH.into()]).transpose([1, 0, 2])
-        };
+        let heads =
+            |linear: &Linear| linear.apply(x).reshape([length(), HEADS.into(), HEAD_WIDTH.into()]).transpose([1, 0, 2]);
         let (query, key, value) = (heads(&self.query), heads(&self.key), heads(&self.value));
         let scores = query.matmul(key.swap_axes(-1, -2)) / (HEAD_WIDTH as f64).sqrt();
         let places = |axis| iota(DType::I32, [length(), length()], axis);

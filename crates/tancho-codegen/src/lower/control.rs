@@ -1,12 +1,16 @@
 //! Control flow: loops and branches over programs that are compiled on their own, and calls of the host.
 //!
-//! A loop whose values are all scalars is one procedure: its state stays in registers.
+//! A loop whose values are all scalars is one procedure: its state stays in registers. So is one over few numbers, which reads
+//! and writes larger arrays in small parts (`small_loop`).
+
+mod small_loop;
 
 use std::sync::Arc;
 
 use tancho_ir::ops::ControlOp;
 use tancho_ir::{Dim, Graph, NodeId};
 
+use self::small_loop::SmallLoop;
 use crate::compiled::{CompileError, Compiled};
 use crate::fuse::Lowering;
 use crate::procedure::region::{decode, encode, is_scalar_code, while_loop};
@@ -25,6 +29,12 @@ pub(super) fn lower(
     let launch = match op {
         ControlOp::While { condition, body, bound: _ } if is_scalar_code(condition) && is_scalar_code(body) => {
             lower_scalar_loop(lowering, id, condition, body, &operands, results)?
+        }
+        ControlOp::While { condition, body, .. }
+            if lowering.fuse
+                && let Some(small) = SmallLoop::new(condition, body) =>
+        {
+            small.lower(&operands, results)?
         }
         ControlOp::While { condition, body, bound } => {
             let (condition, body) = (compile(condition)?, compile(body)?);

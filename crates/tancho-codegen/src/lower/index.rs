@@ -57,7 +57,7 @@ fn index_as_i64(builder: &mut ProcedureBuilder, index: Variable) -> Variable {
 }
 
 /// An index of any integer dtype as `i64`, clamped to `0 ..= whole − part`.
-fn clamp_start(builder: &mut ProcedureBuilder, start: Variable, whole: &Dim, part: &Dim) -> Variable {
+pub(super) fn clamp_start(builder: &mut ProcedureBuilder, start: Variable, whole: &Dim, part: &Dim) -> Variable {
     let start = index_as_i64(builder, start);
     let last = builder.size(&(whole.clone() - part.clone()));
     let start = builder.minimum(start, last);

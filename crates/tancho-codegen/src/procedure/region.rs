@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use tancho_ir::ops::{ControlOp, ElementwiseOp, ShapeOp};
-use tancho_ir::{Graph, NodeKind, Op, Value};
+use tancho_ir::{Graph, NodeId, NodeKind, Op, Value};
 use tancho_tensor::DType;
 
 use super::{ProcedureBuilder, Variable};
@@ -37,35 +37,32 @@ pub fn held_as(dtype: DType) -> DType {
 
 /// Whether all values of a graph, and of the graphs in it, are scalars that code of a procedure can compute.
 pub fn is_scalar_code(graph: &Graph) -> bool {
-    graph.node_ids().all(|id| {
-        let node = graph.node(id);
-        let scalars = node.types().iter().all(|of| of.rank() == 0)
-            && node.operands().iter().all(|&operand| graph.type_of(operand).rank() == 0);
-        scalars
-            && match node.op() {
-                None => true,
-                Some(Op::Elementwise(_)) => true,
-                Some(Op::Shape(op)) => is_scalar_shape(op),
-                Some(Op::Reduce(op)) => op.axes.is_empty(),
-                Some(Op::Control(op)) => match op {
-                    ControlOp::Call { callee, gradient: _ } => is_scalar_code(callee),
-                    ControlOp::While { .. } | ControlOp::Case { .. } => {
-                        op.regions().iter().all(|(_, region)| is_scalar_code(region))
-                    }
-                    ControlOp::OptimizationBarrier | ControlOp::StopGradient => true,
-                    ControlOp::CustomCall(_) => false,
-                },
-                Some(
-                    Op::Dot(_)
-                    | Op::Conv(_)
-                    | Op::Fold(_)
-                    | Op::Index(_)
-                    | Op::Random(_)
-                    | Op::Linalg(_)
-                    | Op::Effect(_),
-                ) => false,
-            }
-    })
+    graph.node_ids().all(|id| is_scalar_node(graph, id))
+}
+
+/// Whether a node takes and gives scalars alone, and code of a procedure can compute it.
+pub fn is_scalar_node(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    let scalars = node.types().iter().all(|of| of.rank() == 0)
+        && node.operands().iter().all(|&operand| graph.type_of(operand).rank() == 0);
+    scalars
+        && match node.op() {
+            None => true,
+            Some(Op::Elementwise(_)) => true,
+            Some(Op::Shape(op)) => is_scalar_shape(op),
+            Some(Op::Reduce(op)) => op.axes.is_empty(),
+            Some(Op::Control(op)) => match op {
+                ControlOp::Call { callee, gradient: _ } => is_scalar_code(callee),
+                ControlOp::While { .. } | ControlOp::Case { .. } => {
+                    op.regions().iter().all(|(_, region)| is_scalar_code(region))
+                }
+                ControlOp::OptimizationBarrier | ControlOp::StopGradient => true,
+                ControlOp::CustomCall(_) => false,
+            },
+            Some(
+                Op::Dot(_) | Op::Conv(_) | Op::Fold(_) | Op::Index(_) | Op::Random(_) | Op::Linalg(_) | Op::Effect(_),
+            ) => false,
+        }
 }
 
 fn is_scalar_shape(op: &ShapeOp) -> bool {
@@ -96,37 +93,12 @@ pub fn inline(
     let mut values: HashMap<Value, Variable> = HashMap::new();
     for id in graph.topological_order() {
         let node = graph.node(id);
-        let operands: Vec<Variable> = node.operands().iter().map(|operand| values[operand]).collect();
-        let unsupported = |op: &Op| CompileError::Unsupported { op: op.name(), span: node.span().clone() };
         let results = match node.kind() {
             NodeKind::Parameter(position) => vec![arguments[*position]],
-            NodeKind::Op(op) => match op {
-                Op::Elementwise(elementwise) => {
-                    let dtypes: Vec<DType> =
-                        node.operands().iter().map(|&operand| graph.type_of(operand).dtype).collect();
-                    vec![apply(builder, elementwise, &operands, &dtypes)]
-                }
-                Op::Shape(shape) if is_scalar_shape(shape) && node.types()[0].rank() == 0 => {
-                    vec![shape_result(builder, graph, shape, node.operands(), &operands, node.types()[0].dtype)]
-                }
-                Op::Reduce(reduce) if reduce.axes.is_empty() => operands,
-                Op::Control(ControlOp::Call { callee, gradient: _ }) => inline(builder, callee, &operands)?,
-                Op::Control(ControlOp::While { condition, body, bound: _ }) => {
-                    while_loop(builder, condition, body, &operands)?
-                }
-                Op::Control(ControlOp::Case { branches }) => case(builder, branches, &operands)?,
-                Op::Control(ControlOp::OptimizationBarrier | ControlOp::StopGradient) => operands,
-                Op::Shape(_)
-                | Op::Reduce(_)
-                | Op::Dot(_)
-                | Op::Conv(_)
-                | Op::Fold(_)
-                | Op::Index(_)
-                | Op::Random(_)
-                | Op::Linalg(_)
-                | Op::Effect(_)
-                | Op::Control(ControlOp::CustomCall(_)) => return Err(unsupported(op)),
-            },
+            NodeKind::Op(op) => {
+                let operands: Vec<Variable> = node.operands().iter().map(|operand| values[operand]).collect();
+                inline_node(builder, graph, id, op, &operands)?
+            }
         };
         for (result, variable) in results.into_iter().enumerate() {
             values.insert(Value { node: id, result: result as u32 }, variable);
@@ -135,7 +107,47 @@ pub fn inline(
     Ok(graph.results().iter().map(|result| values[result]).collect())
 }
 
-fn apply(builder: &mut ProcedureBuilder, op: &ElementwiseOp, operands: &[Variable], dtypes: &[DType]) -> Variable {
+/// Writes the code of one op on scalars, and gives its results.
+///
+/// # Errors
+/// No code over scalars computes the op.
+pub fn inline_node(
+    builder: &mut ProcedureBuilder,
+    graph: &Graph,
+    id: NodeId,
+    op: &Op,
+    operands: &[Variable],
+) -> Result<Vec<Variable>, CompileError> {
+    let node = graph.node(id);
+    Ok(match op {
+        Op::Elementwise(elementwise) => {
+            let dtypes: Vec<DType> = node.operands().iter().map(|&operand| graph.type_of(operand).dtype).collect();
+            vec![apply(builder, elementwise, operands, &dtypes)]
+        }
+        Op::Shape(shape) if is_scalar_shape(shape) && node.types()[0].rank() == 0 => {
+            vec![shape_result(builder, graph, shape, node.operands(), operands, node.types()[0].dtype)]
+        }
+        Op::Reduce(reduce) if reduce.axes.is_empty() => operands.to_vec(),
+        Op::Control(ControlOp::Call { callee, gradient: _ }) => inline(builder, callee, operands)?,
+        Op::Control(ControlOp::While { condition, body, bound: _ }) => while_loop(builder, condition, body, operands)?,
+        Op::Control(ControlOp::Case { branches }) => case(builder, branches, operands)?,
+        Op::Control(ControlOp::OptimizationBarrier | ControlOp::StopGradient) => operands.to_vec(),
+        Op::Shape(_)
+        | Op::Reduce(_)
+        | Op::Dot(_)
+        | Op::Conv(_)
+        | Op::Fold(_)
+        | Op::Index(_)
+        | Op::Random(_)
+        | Op::Linalg(_)
+        | Op::Effect(_)
+        | Op::Control(ControlOp::CustomCall(_)) => {
+            return Err(CompileError::Unsupported { op: op.name(), span: node.span().clone() });
+        }
+    })
+}
+
+pub fn apply(builder: &mut ProcedureBuilder, op: &ElementwiseOp, operands: &[Variable], dtypes: &[DType]) -> Variable {
     let operands: Vec<(Variable, DType)> = operands.iter().copied().zip(dtypes.iter().copied()).collect();
     builder.elementwise(op, &operands)
 }

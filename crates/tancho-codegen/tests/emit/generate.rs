@@ -194,7 +194,7 @@ impl Draft<'_> {
 }
 
 /// A size, small or at the border of a block or a group.
-fn inner_size(random: &mut Random) -> i64 {
+pub fn inner_size(random: &mut Random) -> i64 {
     random.pick(&[0, 1, 2, 3, 7, 15, 16, 17, 31, 33, 100, 100, 50, 64])
 }
 
@@ -283,7 +283,7 @@ fn begin<'a>(random: &'a mut Random, form: Form, sizes: &[i64], n_sizes: usize) 
 }
 
 /// Gives every access a buffer.
-fn finish(random: &mut Random, kernel: Kernel, sizes: &[i64]) -> Case {
+pub fn finish(random: &mut Random, kernel: Kernel, sizes: &[i64]) -> Case {
     let layouts = kernel
         .accesses()
         .map(|access| {
@@ -298,7 +298,7 @@ fn finish(random: &mut Random, kernel: Kernel, sizes: &[i64]) -> Case {
     case
 }
 
-fn outer_sizes(random: &mut Random) -> Vec<i64> {
+pub fn outer_sizes(random: &mut Random) -> Vec<i64> {
     (0..random.below(5)).map(|_| random.pick(&[1, 2, 3, 3, 2, 1, 2, 3, 4, 0])).collect()
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tancho_codegen::code::{self, Code};
 use tancho_codegen::kernel::evaluate::{Point, evaluate_into};
 use tancho_codegen::kernel::{Access, AccessMap, Binary, Body, Form, Instruction, Kernel, Place, Stride};
+use tancho_codegen::wide::Isa;
 use tancho_ir::ops::ReduceKind;
 use tancho_ir::ops::reduce::order::{COLUMN_BLOCK, LANES, LAST_LANES, ROW_BLOCK};
 use tancho_tensor::DType;
@@ -155,7 +156,18 @@ impl Case {
 
     #[track_caller]
     fn check_tiles(&self, tiles: &[(Range<i64>, Range<i64>)]) {
-        let code = code::compile(&[Arc::new(self.kernel.clone())]).unwrap().remove(0);
+        let mut expected = self.clone();
+        expected.execute();
+        let kernel = Arc::new(self.kernel.clone());
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_supported()) {
+            let code = code::compile_for(isa, &[kernel.clone()]).unwrap().remove(0);
+            self.check_code(&code, isa, tiles, &expected);
+        }
+    }
+
+    /// Compares what a code does with what is expected.
+    #[track_caller]
+    fn check_code(&self, code: &Code, isa: Isa, tiles: &[(Range<i64>, Range<i64>)], expected: &Case) {
         let mut emitted = self.clone();
         let arguments = self.arguments();
         let pointers: Vec<*mut u8> = emitted
@@ -164,10 +176,8 @@ impl Case {
             .map(|layout| layout.bytes.as_mut_ptr().wrapping_add(layout.origin * layout.dtype.size()))
             .collect();
         for (rows, inner) in tiles {
-            call(&code, &pointers, &arguments, rows.clone(), inner.clone());
+            call(code, &pointers, &arguments, rows.clone(), inner.clone());
         }
-        let mut expected = self.clone();
-        expected.execute();
         let n_loads = self.kernel.loads.len();
         for access in 0..self.layouts.len() {
             let (left, right) = (&emitted.layouts[access], &expected.layouts[access]);
@@ -176,7 +186,7 @@ impl Case {
             for (element, (left, right)) in pairs.enumerate() {
                 if left != right && !(is_nan(dtype, left) && is_nan(dtype, right)) {
                     panic!(
-                        "access {access} (store {}), element {element}: emitted {left:x?}, expected {right:x?}\n\
+                        "{isa:?}, access {access} (store {}), element {element}: emitted {left:x?}, expected {right:x?}\n\
                          sizes {:?}, strides {:?}, tiles {tiles:?}\n{}\n",
                         access as i64 - n_loads as i64,
                         self.sizes,

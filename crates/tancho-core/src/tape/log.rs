@@ -85,6 +85,20 @@ pub(crate) fn is_recording() -> bool {
     N_RECORDING.get() > 0
 }
 
+/// Whether a tape of the thread that records watches a tensor, or has seen it being computed from what it watches.
+pub(crate) fn is_active(tensor: &Tensor) -> bool {
+    if !is_recording() || !tensor.dtype().is_float() {
+        return false;
+    }
+    let Some(identity) = Identity::of(tensor) else { return false };
+    TAPES.with_borrow(|tapes| tapes.iter().any(|(_, log)| log.recording && log.active.contains(&identity)))
+}
+
+/// Whether two tensors are the same to tapes.
+pub(crate) fn is_same(one: &Tensor, other: &Tensor) -> bool {
+    Identity::of(one) == Identity::of(other)
+}
+
 pub(super) fn open(watches_variables: bool) -> TapeId {
     let id = TapeId(RecordId::next().0);
     let log = Log { watches_variables, recording: true, ..Log::default() };
@@ -153,8 +167,7 @@ pub(crate) fn record(
 ) -> SmallVec<[Tensor; 1]> {
     TAPES.with_borrow_mut(|tapes| {
         let identities: SmallVec<[Identity; 4]> = inputs.iter().filter_map(Identity::of).collect();
-        let wants =
-            |log: &Log| log.recording && identities.iter().any(|identity| log.active.contains(identity));
+        let wants = |log: &Log| log.recording && identities.iter().any(|identity| log.active.contains(identity));
         if !tapes.iter().any(|(_, log)| wants(log)) {
             return results.into_iter().map(|array| Tensor(Repr::Value(array))).collect();
         }

@@ -27,7 +27,7 @@ use crate::tree::{Tree, flatten};
 
 pub(crate) use jacobian::add_jacobian;
 pub(crate) use replay::{add_gradients, diff_error, ones};
-pub(crate) use log::{RecordId, distinct, is_recording, read_variable, record};
+pub(crate) use log::{RecordId, distinct, is_active, is_recording, is_same, read_variable, record};
 pub use sources::{AsSource, OnlyTensors, Source, Sources, visit_sources};
 
 /// Remembers what is computed, for gradients.

@@ -1,7 +1,7 @@
 //! Gradient tapes and gradients of functions, eagerly and within traced functions.
 
-use tancho_core::{GradientTape, Result, Tensor, Variable, function, grad, tensor, value_and_grad};
 use tancho_core::Transform;
+use tancho_core::{GradientTape, Result, Tensor, Variable, function, grad, tensor, value_and_grad};
 
 #[track_caller]
 fn check(found: &Tensor, expected: &[f32]) {
@@ -203,6 +203,77 @@ fn sources_are_lent_in_any_structure() {
 }
 
 #[test]
+fn what_a_function_takes_from_outside_has_gradients() -> Result<()> {
+    let slope = |w: Tensor| {
+        let tape = GradientTape::new();
+        tape.watch(&w);
+        let v = w.square();
+        let each = tancho_core::vmap(|x: Tensor| x * &w * &v).call(tensor([1.0f32, 2.0]))?;
+        let again = tancho_core::checkpoint(|x: Tensor| x * &w).call(tensor(4.0f32))?;
+        let (_, tangent) =
+            tancho_core::jvp(|x: Tensor| x.square() * &w).call(((tensor(5.0f32),), (tensor(1.0f32),)))?;
+        let y = &w * 8.0 + each.sum(..) + again + tangent;
+        Ok::<_, tancho_core::Error>(tape.gradient(&y, &w))
+    };
+    // 3w³ + 4w + 10w + 8w.
+    check(&slope(tensor(2.0f32))?, &[58.0]);
+    check(&function(slope).call(tensor(2.0f32))?, &[58.0]);
+
+    let w = tensor([2.0f32, 3.0]);
+    let bias = Variable::new(1.0f32);
+    let power = function(|x: Tensor| tancho_core::for_loop(12, x, |_, x| x * &w + &bias).sum(..));
+    let by_w = |x: Tensor| {
+        let tape = GradientTape::new();
+        tape.watch(&w);
+        let y = power.call(&x)?;
+        Ok::<_, tancho_core::Error>(tape.gradient(&y, (&w, &bias)))
+    };
+    let (dw, db) = by_w(tensor([1.0f32, 0.0]))?;
+    let (dw_unrolled, db_unrolled) = {
+        let tape = GradientTape::new();
+        tape.watch(&w);
+        let y = (0..12).fold(tensor([1.0f32, 0.0]), |x, _| x * &w + &bias).sum(..);
+        tape.gradient(&y, (&w, &bias))
+    };
+    check(&dw, &dw_unrolled.to_vec::<f32>()?);
+    check(&db, &db_unrolled.to_vec::<f32>()?);
+    Ok(())
+}
+
+#[test]
+fn a_tape_within_a_region_watches_what_is_around_it() -> Result<()> {
+    let w = tensor(3.0f32);
+    let slope = |x: &Tensor, watches: bool| {
+        let tape = GradientTape::new();
+        if watches {
+            tape.watch((x, &w));
+        }
+        let y = x * x * &w;
+        let (by_x, by_w) = tape.gradient_or_none(&y, (x, &w));
+        by_x.unwrap_or(tensor(-1.0f32)) + by_w.unwrap_or(tensor(-1.0f32))
+    };
+    for (watches, expected) in [(true, 16.0f32), (false, -2.0)] {
+        let branch = |x: Tensor| {
+            let inner = || tancho_core::cond(x.gt(1.0), || slope(&x, watches), || x.clone());
+            tancho_core::cond(x.gt(0.0), inner, || x.clone())
+        };
+        let body = |x: Tensor| tancho_core::for_loop(20, tensor(0.0f32), |_, _| slope(&x, watches));
+        let rows = |x: Tensor| tancho_core::map(tancho_core::arange(0, 20, 1), |_: Tensor| slope(&x, watches)).slice(7);
+        let batch = |x: Tensor| {
+            let each = tancho_core::vmap(|y: Tensor| y + slope(&x, watches));
+            Ok::<_, tancho_core::Error>(each.call(tancho_core::zeros(tancho_core::DType::F32, [2]))?.slice(1))
+        };
+        let x = tensor(2.0f32);
+        check(&branch(x.clone()), &[expected]);
+        check(&function(branch).call(&x)?, &[expected]);
+        check(&function(body).call(&x)?, &[expected]);
+        check(&function(rows).call(&x)?, &[expected]);
+        check(&function(batch).call(&x)?, &[expected]);
+    }
+    Ok(())
+}
+
+#[test]
 fn mistakes_name_the_line_where_they_are_made() {
     let check = |tensor: Result<Tensor>, expected: &str| {
         let text = tensor.and_then(|tensor| tensor.check()).unwrap_err().to_string();
@@ -213,7 +284,10 @@ fn mistakes_name_the_line_where_they_are_made() {
     check(grad(|x: Tensor| x.square()).call(&vector), "grad: the function gives f32[2], not a float scalar");
     check(function(grad(|x: Tensor| x.square())).call(&vector), "grad: the function gives f32[2], not a float scalar");
     let misfit = tancho_core::jvp(|x: Tensor| x.square());
-    check(misfit.call(((vector.clone(),), (tensor(1.0f32),))).map(|(x, _)| x), "jvp: the tangents have not the structure");
+    check(
+        misfit.call(((vector.clone(),), (tensor(1.0f32),))).map(|(x, _)| x),
+        "jvp: the tangents have not the structure",
+    );
     let number = Variable::new([1, 2]);
     let tape = GradientTape::new();
     check(Ok(tape.gradient(&number.sum(..), &number)), "gradient: source 0 is i32[2], and gradients are by floats");

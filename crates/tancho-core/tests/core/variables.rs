@@ -196,6 +196,20 @@ fn calls_that_share_variables_do_not_wait_for_each_other() -> Result<()> {
 }
 
 #[test]
+fn updates_of_variables_by_variables_do_not_wait_for_each_other() -> Result<()> {
+    let own = Variable::new([[0i32], [1], [0]]);
+    own.scatter_nd_add(&own, [10])?;
+    assert_eq!(own.to_vec::<i32>()?, [20, 11, 0]);
+    let (x, y) = (Variable::new([[0i32]]), Variable::new([[0i32]]));
+    std::thread::scope(|threads| {
+        for (changed, read) in [(&x, &y), (&y, &x)] {
+            threads.spawn(move || (0..500).for_each(|_| changed.scatter_nd_update(read, [0]).unwrap()));
+        }
+    });
+    Ok(())
+}
+
+#[test]
 fn a_training_step_updates_its_parameters_in_place() -> Result<()> {
     let sizes = [(1, 64), (64, 1)];
     let parameters: Vec<Variable> = sizes

@@ -1,0 +1,467 @@
+//! Registers for the values of a program, and its instructions, in one pass.
+//!
+//! A program is a straight line, so that the next use of each value is known. Where no register is free, the value whose next
+//! use is farthest loses its own: one that lies in memory anyway is dropped, another is written to a slot of the frame first.
+//! What lies in memory is an operand in memory where an instruction takes one, unless it is used again and a register is
+//! free. The values in memory that are used most are *pinned*: they have a register that the loop loads before it begins.
+
+use iced_x86::{Code, IcedError, Instruction, MemoryOperand, Register};
+
+use super::assembler::Assembler;
+use super::codes::Class;
+use super::lower::TAIL_SLOT;
+use super::program::{Home, Op, Program, Value};
+
+/// The register that holds the address of the constants.
+pub(super) const POOL: Register = Register::RBX;
+/// The index along the inner dimension.
+pub(super) const INDEX: Register = Register::RAX;
+/// The lanes of the tail, of the 512-bit class.
+pub(super) const TAIL_MASK: Register = Register::K2;
+/// For addresses that have no register.
+pub(super) const TEMPORARY: Register = Register::R11;
+
+/// Where a function's data lies.
+pub(super) struct Places {
+    /// The registers with the addresses of the row's elements, of the accesses that have one.
+    pub(super) bases: Vec<Option<Register>>,
+    /// The offset from the stack pointer of each access's address.
+    pub(super) base_offsets: Vec<i64>,
+    /// The offset of the first slot.
+    pub(super) slots_offset: i64,
+    /// The slots in use so far.
+    pub(super) slots: usize,
+}
+
+/// An operand that is a register or lies in memory.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Register(Register),
+    Memory(MemoryOperand),
+}
+
+/// A pass over a program.
+pub(super) struct Allocator<'a> {
+    assembler: &'a mut Assembler,
+    class: Class,
+    places: &'a mut Places,
+    program: &'a Program,
+    /// Only some lanes are loaded and stored.
+    is_tail: bool,
+    /// What each register holds.
+    registers: Vec<Option<Value>>,
+    is_pinned: Vec<bool>,
+    /// Registers that the current operation needs.
+    locked: Vec<bool>,
+    /// The register of each value.
+    register_of: Vec<Option<usize>>,
+    /// The slot that a computed value was written to.
+    spilled: Vec<Option<usize>>,
+    /// The positions of each value's uses, the next one last.
+    uses: Vec<Vec<usize>>,
+}
+
+/// The memory of a slot.
+pub(super) fn slot_memory(class: Class, places: &Places, slot: usize) -> MemoryOperand {
+    MemoryOperand::with_base_displ(Register::RSP, places.slots_offset + (slot * class.bytes()) as i64)
+}
+
+/// A vector of equal lanes among the constants.
+pub(super) fn constant_memory(assembler: &mut Assembler, class: Class, bits: u64) -> MemoryOperand {
+    let lane = &bits.to_le_bytes()[..class.lane_bytes];
+    let offset = assembler.constant(lane.repeat(class.lanes()));
+    MemoryOperand::with_base_displ(POOL, offset)
+}
+
+pub(super) fn vector_register(class: Class, index: usize) -> Register {
+    let first = if class.is_zmm { Register::ZMM0 } else { Register::YMM0 };
+    first + index as u32
+}
+
+/// Emits a program for the points at `INDEX`; the pinned homes are in the last registers.
+pub(super) fn emit_program(
+    assembler: &mut Assembler,
+    class: Class,
+    places: &mut Places,
+    program: &Program,
+    pinned: &[Home],
+    is_tail: bool,
+) {
+    let mut program = program.clone();
+    let tail = is_tail.then(|| program.value(Home::Slot(TAIL_SLOT)));
+    let n_values = program.homes.len();
+    let mut uses: Vec<Vec<usize>> = vec![Vec::new(); n_values];
+    for (position, op) in program.ops.iter().enumerate().rev() {
+        for operand in op.operands() {
+            if uses[operand.index()].last() != Some(&position) {
+                uses[operand.index()].push(position);
+            }
+        }
+        if let (Some(tail), Op::Load { .. } | Op::Store { .. }) = (tail, op) {
+            uses[tail.index()].push(position);
+        }
+    }
+    let n_registers = class.registers();
+    let mut allocator = Allocator {
+        assembler,
+        class,
+        places,
+        program: &program,
+        is_tail,
+        registers: vec![None; n_registers],
+        is_pinned: vec![false; n_registers],
+        locked: vec![false; n_registers],
+        register_of: vec![None; n_values],
+        spilled: vec![None; n_values],
+        uses,
+    };
+    for (index, home) in pinned.iter().enumerate() {
+        let register = n_registers - 1 - index;
+        allocator.is_pinned[register] = true;
+        for (value, known) in program.homes.iter().enumerate() {
+            if known == home {
+                allocator.register_of[value] = Some(register);
+            }
+        }
+    }
+    for (position, op) in program.ops.iter().enumerate() {
+        allocator.emit(position, *op, tail);
+    }
+}
+
+impl Allocator<'_> {
+    fn push(&mut self, instruction: Result<Instruction, IcedError>) {
+        self.assembler.push(instruction);
+    }
+
+    fn vector(&self, register: usize) -> Register {
+        vector_register(self.class, register)
+    }
+
+    /// Where a value lies in memory.
+    fn memory(&mut self, value: Value) -> Option<MemoryOperand> {
+        match self.program.homes[value.index()] {
+            Home::Constant(bits) => Some(constant_memory(self.assembler, self.class, bits)),
+            Home::Slot(slot) => Some(slot_memory(self.class, self.places, slot)),
+            Home::Computed => self.spilled[value.index()].map(|slot| slot_memory(self.class, self.places, slot)),
+        }
+    }
+
+    fn next_use(&self, value: Value) -> usize {
+        self.uses[value.index()].last().copied().unwrap_or(usize::MAX)
+    }
+
+    fn free_register(&self) -> Option<usize> {
+        (0..self.registers.len())
+            .find(|&index| self.registers[index].is_none() && !self.is_pinned[index] && !self.locked[index])
+    }
+
+    /// A register that holds nothing, locked.
+    fn take_register(&mut self) -> usize {
+        let register = self.free_register().unwrap_or_else(|| {
+            let candidates = (0..self.registers.len()).filter(|&index| !self.is_pinned[index] && !self.locked[index]);
+            let farthest = candidates.max_by_key(|&index| self.registers[index].map(|value| self.next_use(value)));
+            let register = farthest.expect("an operation locks few registers");
+            self.evict(register);
+            register
+        });
+        self.locked[register] = true;
+        register
+    }
+
+    fn evict(&mut self, register: usize) {
+        let Some(value) = self.registers[register].take() else { return };
+        self.register_of[value.index()] = None;
+        let is_needed = self.next_use(value) != usize::MAX;
+        if is_needed && self.program.is_computed(value) && self.spilled[value.index()].is_none() {
+            let slot = self.places.slots;
+            self.places.slots += 1;
+            self.spilled[value.index()] = Some(slot);
+            let memory = slot_memory(self.class, self.places, slot);
+            let register = self.vector(register);
+            self.push(Instruction::with2(self.class.store(), memory, register));
+        }
+    }
+
+    /// Puts a value into a register, locked.
+    fn in_register(&mut self, value: Value) -> usize {
+        if let Some(register) = self.register_of[value.index()] {
+            self.locked[register] = true;
+            return register;
+        }
+        let register = self.take_register();
+        let memory = self.memory(value).expect("what has no register is in memory");
+        let to = self.vector(register);
+        self.push(Instruction::with2(self.class.load(), to, memory));
+        self.registers[register] = Some(value);
+        self.register_of[value.index()] = Some(register);
+        register
+    }
+
+    /// A value as the last operand.
+    fn source(&mut self, value: Value, position: usize) -> Source {
+        let uses = &self.uses[value.index()];
+        let is_used_again = uses.iter().any(|&at| at > position);
+        if self.register_of[value.index()].is_none() && !(is_used_again && self.free_register().is_some()) {
+            let memory = self.memory(value).expect("what has no register is in memory");
+            return Source::Memory(memory);
+        }
+        let register = self.in_register(value);
+        Source::Register(self.vector(register))
+    }
+
+    /// Ends the uses at a position: values that have no other lose their registers.
+    fn release(&mut self, op: Op, position: usize, tail: Option<Value>) {
+        for value in op.operands().chain(tail) {
+            while self.uses[value.index()].last().is_some_and(|&at| at <= position) {
+                self.uses[value.index()].pop();
+            }
+            if self.next_use(value) == usize::MAX
+                && let Some(register) = self.register_of[value.index()]
+                && !self.is_pinned[register]
+            {
+                self.registers[register] = None;
+                self.register_of[value.index()] = None;
+            }
+        }
+        self.locked.fill(false);
+    }
+
+    /// The register of a result, taken after the operands are released, so that it may be one of theirs.
+    fn define(&mut self, value: Value) -> Register {
+        let register = self.take_register();
+        self.locked[register] = false;
+        self.hold(value, register);
+        self.vector(register)
+    }
+
+    /// A register has a result, which may be used.
+    fn hold(&mut self, value: Value, register: usize) {
+        if self.next_use(value) != usize::MAX {
+            self.registers[register] = Some(value);
+            self.register_of[value.index()] = Some(register);
+        }
+    }
+
+    /// Whether an operand's register may be overwritten: no later use, and it is not pinned.
+    fn dies(&self, value: Value, position: usize) -> bool {
+        let is_pinned = self.register_of[value.index()].is_some_and(|register| self.is_pinned[register]);
+        !is_pinned && self.uses[value.index()].iter().all(|&at| at <= position)
+    }
+
+    /// A register with a value that the operation overwrites: its own, or that of a copy.
+    fn overwritten(&mut self, value: Value, position: usize) -> usize {
+        if self.dies(value, position) {
+            return self.in_register(value);
+        }
+        let from = match self.register_of[value.index()] {
+            Some(register) => {
+                self.locked[register] = true;
+                Source::Register(self.vector(register))
+            }
+            None => Source::Memory(self.memory(value).expect("what has no register is in memory")),
+        };
+        let register = self.take_register();
+        let to = self.vector(register);
+        self.move_to(to, from);
+        register
+    }
+
+    fn move_to(&mut self, to: Register, from: Source) {
+        let code = self.class.load();
+        match from {
+            Source::Register(from) => self.push(Instruction::with2(code, to, from)),
+            Source::Memory(from) => self.push(Instruction::with2(code, to, from)),
+        }
+    }
+
+    /// An instruction of two operands and a last one.
+    fn push_three(&mut self, code: Code, to: Register, x: Register, y: Source, immediate: Option<u8>) {
+        let immediate = immediate.map(u32::from);
+        self.push(match (y, immediate) {
+            (Source::Register(y), None) => Instruction::with3(code, to, x, y),
+            (Source::Memory(y), None) => Instruction::with3(code, to, x, y),
+            (Source::Register(y), Some(immediate)) => Instruction::with4(code, to, x, y, immediate),
+            (Source::Memory(y), Some(immediate)) => Instruction::with4(code, to, x, y, immediate),
+        });
+    }
+
+    /// The memory of an access's element, so many vectors behind the current point.
+    fn element(&mut self, access: usize, part: usize, is_indexed: bool) -> MemoryOperand {
+        let base = match self.places.bases[access] {
+            Some(base) => base,
+            None => {
+                let memory = MemoryOperand::with_base_displ(Register::RSP, self.places.base_offsets[access]);
+                self.push(Instruction::with2(Code::Mov_r64_rm64, TEMPORARY, memory));
+                TEMPORARY
+            }
+        };
+        if !is_indexed {
+            return MemoryOperand::with_base(base);
+        }
+        let (scale, displacement) = (self.class.lane_bytes as u32, (part * self.class.bytes()) as i64);
+        let displacement_size = if displacement == 0 { 0 } else { 1 };
+        MemoryOperand::with_base_index_scale_displ_size(base, INDEX, scale, displacement, displacement_size)
+    }
+
+    fn emit(&mut self, position: usize, op: Op, tail: Option<Value>) {
+        let tail_of_op = tail.filter(|_| matches!(op, Op::Load { .. } | Op::Store { .. }));
+        match op {
+            Op::Load { to, access, part } => {
+                let memory = self.element(access, part, true);
+                let [masked_load, _] = self.class.masked_moves();
+                match tail {
+                    Some(mask) if !self.class.is_zmm => {
+                        let mask = self.in_register(mask);
+                        let mask = self.vector(mask);
+                        self.release(op, position, tail_of_op);
+                        let to = self.define(to);
+                        self.push(Instruction::with3(masked_load, to, mask, memory));
+                    }
+                    _ => {
+                        self.release(op, position, tail_of_op);
+                        let to = self.define(to);
+                        let code = if self.is_tail { masked_load } else { self.class.load() };
+                        let load = Instruction::with2(code, to, memory).map(|mut load| {
+                            if self.is_tail {
+                                load.set_op_mask(TAIL_MASK);
+                                load.set_zeroing_masking(true);
+                            }
+                            load
+                        });
+                        self.push(load);
+                    }
+                }
+            }
+            Op::Broadcast { to, access } => {
+                let memory = self.element(access, 0, false);
+                let to = self.define(to);
+                self.push(Instruction::with2(self.class.broadcast(), to, memory));
+            }
+            Op::Store { access, value, part } => {
+                let value = self.in_register(value);
+                let value = self.vector(value);
+                let memory = self.element(access, part, true);
+                let [_, masked_store] = self.class.masked_moves();
+                match tail {
+                    Some(mask) if !self.class.is_zmm => {
+                        let mask = self.in_register(mask);
+                        let mask = self.vector(mask);
+                        self.push(Instruction::with3(masked_store, memory, mask, value));
+                    }
+                    _ => {
+                        let code = if self.is_tail { masked_store } else { self.class.store() };
+                        let store = Instruction::with2(code, memory, value).map(|mut store| {
+                            if self.is_tail {
+                                store.set_op_mask(TAIL_MASK);
+                            }
+                            store
+                        });
+                        self.push(store);
+                    }
+                }
+                self.release(op, position, tail_of_op);
+            }
+            Op::Keep { slot, value } => {
+                let register = self.in_register(value);
+                let (memory, register) = (slot_memory(self.class, self.places, slot), self.vector(register));
+                self.push(Instruction::with2(self.class.store(), memory, register));
+                self.release(op, position, None);
+            }
+            Op::One { code, to, x, immediate, in_register } => {
+                let x = if in_register {
+                    let register = self.in_register(x);
+                    Source::Register(self.vector(register))
+                } else {
+                    self.source(x, position)
+                };
+                self.release(op, position, None);
+                let to = self.define(to);
+                let immediate = immediate.map(u32::from);
+                self.push(match (x, immediate) {
+                    (Source::Register(x), None) => Instruction::with2(code, to, x),
+                    (Source::Memory(x), None) => Instruction::with2(code, to, x),
+                    (Source::Register(x), Some(immediate)) => Instruction::with3(code, to, x, immediate),
+                    (Source::Memory(x), Some(immediate)) => Instruction::with3(code, to, x, immediate),
+                });
+            }
+            Op::Two { code, to, x, y, immediate } => {
+                let x = self.in_register(x);
+                let (x, y) = (self.vector(x), self.source(y, position));
+                self.release(op, position, None);
+                let to = self.define(to);
+                self.push_three(code, to, x, y, immediate);
+            }
+            Op::CompareToMask { code, to, x, y, immediate } => {
+                let x = self.in_register(x);
+                let (x, y) = (self.vector(x), self.source(y, position));
+                self.push_three(code, Register::K1, x, y, Some(immediate));
+                self.release(op, position, None);
+                let to = self.define(to);
+                self.push(Instruction::with2(self.class.mask_to_vector(), to, Register::K1));
+            }
+            Op::MultiplyAdd { to, x, y, z } => self.multiply_add(position, op, to, [x, y, z]),
+            Op::Select { to, mask, x, y } if self.class.is_zmm => {
+                let register = self.overwritten(mask, position);
+                let x = self.in_register(x);
+                let (x, y) = (self.vector(x), self.source(y, position));
+                let lane_bytes = self.class.lane_bytes;
+                let code = if lane_bytes == 4 {
+                    Code::EVEX_Vpternlogd_zmm_k1z_zmm_zmmm512b32_imm8
+                } else {
+                    Code::EVEX_Vpternlogq_zmm_k1z_zmm_zmmm512b64_imm8
+                };
+                // Of the bits of mask, `x`, `y` in this order: the second where the first is set, else the third.
+                let destination = self.vector(register);
+                self.push_three(code, destination, x, y, Some(0xca));
+                self.release(op, position, None);
+                self.hold(to, register);
+            }
+            Op::Select { to, mask, x, y } => {
+                let (mask, y) = (self.in_register(mask), self.in_register(y));
+                let (mask, y) = (self.vector(mask), self.vector(y));
+                let x = self.source(x, position);
+                self.release(op, position, None);
+                let to = self.define(to);
+                let code = if self.class.lane_bytes == 4 {
+                    Code::VEX_Vblendvps_ymm_ymm_ymmm256_ymm
+                } else {
+                    Code::VEX_Vblendvpd_ymm_ymm_ymmm256_ymm
+                };
+                self.push(match x {
+                    Source::Register(x) => Instruction::with4(code, to, y, x, mask),
+                    Source::Memory(x) => Instruction::with4(code, to, y, x, mask),
+                });
+            }
+        }
+    }
+
+    /// The result takes the register of one operand: of one that dies, if there is one, and of the last one best, so that
+    /// the factors may be anything.
+    fn multiply_add(&mut self, position: usize, op: Op, to: Value, [x, y, z]: [Value; 3]) {
+        let is_ready = |allocator: &Self, value: Value| {
+            allocator.register_of[value.index()].is_some() && allocator.dies(value, position)
+        };
+        let is_here = |allocator: &Self, value: Value| allocator.register_of[value.index()].is_some();
+        let [multiply_by_third, _, add_to] = self.class.multiply_add();
+        let [_, add_third, _] = self.class.multiply_add();
+        let is_sum_free = is_ready(self, z) || (!is_here(self, z) && !is_ready(self, x) && !is_ready(self, y));
+        let (register, code, second, third) = if is_sum_free {
+            // The factor that has no register comes last.
+            let (x, y) = if is_here(self, x) { (x, y) } else { (y, x) };
+            (self.overwritten(z, position), add_to, x, y)
+        } else {
+            let (x, y) = if is_ready(self, x) || !is_ready(self, y) { (x, y) } else { (y, x) };
+            let register = self.overwritten(x, position);
+            if is_here(self, y) { (register, add_third, y, z) } else { (register, multiply_by_third, z, y) }
+        };
+        self.locked[register] = true;
+        let second = self.in_register(second);
+        let (second, third) = (self.vector(second), self.source(third, position));
+        let destination = self.vector(register);
+        self.push_three(code, destination, second, third, None);
+        self.release(op, position, None);
+        // The operand whose register this was, if it was not copied, has been released.
+        self.hold(to, register);
+    }
+}

@@ -1,0 +1,409 @@
+//! The function of a map kernel: the loop over rows, the addresses of a row, and the loops over vectors and the tail.
+//!
+//! The frame, from the stack pointer up: words (arguments and indices), then slots of one vector. The index along the inner
+//! dimension stays in a register; an access's element is at its row's address plus the index times the size of an element.
+
+use iced_x86::{Code, Instruction, MemoryOperand, Register};
+
+use super::allocate::{
+    INDEX, POOL, Places, TAIL_MASK, TEMPORARY, constant_memory, emit_program, slot_memory, vector_register,
+};
+use super::assembler::{Assembler, Label};
+use super::codes::Class;
+use super::lower::{Lowered, TAIL_SLOT};
+use super::program::{Home, Program};
+use crate::kernel::{AccessMap, Kernel, Stride};
+
+/// The registers with the addresses of the first accesses.
+const BASES: [Register; 10] = [
+    Register::RSI,
+    Register::RDI,
+    Register::R8,
+    Register::R9,
+    Register::R10,
+    Register::R12,
+    Register::R13,
+    Register::R14,
+    Register::R15,
+    Register::RDX,
+];
+
+const SAVED: [Register; 5] = [Register::RBX, Register::R12, Register::R13, Register::R14, Register::R15];
+
+/// The largest frame. It stays below a page, so that it does not reach over what guards the stack.
+const MOST_FRAME: usize = 3584;
+
+/// What lies in the frame's words, by number.
+struct Words {
+    row: usize,
+    row_end: usize,
+    inner_begin: usize,
+    /// Where the loop of several vectors ends, that of one vector, and the tail.
+    ends: [usize; 3],
+    /// The outer sizes and indices.
+    sizes: usize,
+    indices: usize,
+    /// The accesses' addresses.
+    pointers: usize,
+    /// The addresses of the row, for accesses that have no register.
+    bases: usize,
+    strides: usize,
+    count: usize,
+}
+
+/// A stride along an outer dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RowStride {
+    /// In bytes, in this word.
+    Word(usize),
+    Bytes(i64),
+}
+
+/// The most operations in a loop of several vectors: longer ones have enough in flight by themselves.
+const MOST_UNROLLED: usize = 48;
+
+struct Function<'k> {
+    assembler: Assembler,
+    class: Class,
+    kernel: &'k Kernel,
+    words: Words,
+    /// Of each access, the outer dimension (none: the row's number) and the stride along it.
+    strides: Vec<Vec<(Option<usize>, RowStride)>>,
+    places: Places,
+}
+
+/// The function's code and listing; `None` if its frame would be too large.
+pub(super) fn emit_map(
+    kernel: &Kernel,
+    class: Class,
+    lowered: &Lowered,
+    with_listing: bool,
+) -> Option<Result<(Vec<u8>, String), crate::emit::EmitError>> {
+    let pressure = lowered.points.pressure().max(1);
+    let room = class.registers() - 2;
+    let times = [4, 2, 1]
+        .into_iter()
+        .find(|times| *times == 1 || (pressure * times < room && lowered.points.ops.len() * times <= MOST_UNROLLED))?;
+    let main = lowered.points.unrolled(times);
+    let n_pinned = room.saturating_sub(main.pressure() + 1);
+    let by_use = main.by_use();
+    let pinned: Vec<Home> = by_use.iter().take(n_pinned).map(|value| main.homes[value.index()]).collect();
+
+    let mut function = Function::new(kernel, class, lowered.slots, with_listing);
+    function.enter();
+    function.load_arguments();
+    function.split_inner(times);
+    let (exit, row) = (function.assembler.label(), function.assembler.label());
+    function.load(Register::RAX, function.words.row);
+    function.compare(Register::RAX, function.words.row_end);
+    function.assembler.jump(Code::Jge_rel32_64, exit);
+    function.split_row();
+    // The program of a row uses all registers.
+    let is_pinned_once = lowered.row.ops.is_empty();
+    if is_pinned_once {
+        function.pin(&pinned);
+    }
+    function.assembler.bind(row);
+    function.find_row();
+    function.program(&lowered.row, &[], false);
+    if !is_pinned_once {
+        function.pin(&pinned);
+    }
+    function.inner_loops(&main, &lowered.points, times, &pinned);
+    function.next_row(row);
+    function.assembler.bind(exit);
+    function.leave();
+    let frame = function.places.slots_offset as usize + function.places.slots * class.bytes();
+    if frame > MOST_FRAME {
+        return None;
+    }
+    Some(function.assembler.finish(frame))
+}
+
+impl<'k> Function<'k> {
+    fn new(kernel: &'k Kernel, class: Class, slots: usize, with_listing: bool) -> Self {
+        let n_accesses = kernel.accesses().count();
+        let mut count = 0;
+        let mut take = |n: usize| {
+            count += n;
+            count - n
+        };
+        let words = Words {
+            row: take(1),
+            row_end: take(1),
+            inner_begin: take(1),
+            ends: [take(1), take(1), take(1)],
+            sizes: take(kernel.outer),
+            indices: take(kernel.outer),
+            pointers: take(n_accesses),
+            bases: take(n_accesses),
+            strides: take(n_accesses * (kernel.outer + 1)),
+            count: 0,
+        };
+        let words = Words { count, ..words };
+        let slots_offset = (words.count * 8).next_multiple_of(64) as i64;
+        let places = Places {
+            bases: (0..n_accesses).map(|access| BASES.get(access).copied()).collect(),
+            base_offsets: (0..n_accesses).map(|access| (words.bases + access) as i64 * 8).collect(),
+            slots_offset,
+            slots,
+        };
+        Function { assembler: Assembler::new(with_listing), class, kernel, words, strides: Vec::new(), places }
+    }
+
+    fn word(&self, word: usize) -> MemoryOperand {
+        MemoryOperand::with_base_displ(Register::RSP, word as i64 * 8)
+    }
+
+    fn load(&mut self, register: Register, word: usize) {
+        let memory = self.word(word);
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, register, memory));
+    }
+
+    fn store(&mut self, word: usize, register: Register) {
+        let memory = self.word(word);
+        self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, memory, register));
+    }
+
+    fn compare(&mut self, register: Register, word: usize) {
+        let memory = self.word(word);
+        self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, register, memory));
+    }
+
+    fn two(&mut self, code: Code, to: Register, from: Register) {
+        self.assembler.push(Instruction::with2(code, to, from));
+    }
+
+    fn immediate(&mut self, code: Code, to: Register, value: i32) {
+        self.assembler.push(Instruction::with2(code, to, value));
+    }
+
+    fn enter(&mut self) {
+        self.assembler.push(Instruction::with1(Code::Push_r64, Register::RBP));
+        self.two(Code::Mov_r64_rm64, Register::RBP, Register::RSP);
+        for register in SAVED {
+            self.assembler.push(Instruction::with1(Code::Push_r64, register));
+        }
+        self.assembler.subtract_frame();
+        self.immediate(Code::And_rm64_imm8, Register::RSP, -64);
+        self.assembler.load_pool_address(POOL);
+    }
+
+    fn leave(&mut self) {
+        self.assembler.push(Ok(Instruction::with(Code::VEX_Vzeroupper)));
+        let saved = MemoryOperand::with_base_displ(Register::RBP, -8 * SAVED.len() as i64);
+        self.assembler.push(Instruction::with2(Code::Lea_r64_m, Register::RSP, saved));
+        for register in SAVED.into_iter().rev().chain([Register::RBP]) {
+            self.assembler.push(Instruction::with1(Code::Pop_r64, register));
+        }
+        self.assembler.push(Ok(Instruction::with(Code::Retnq)));
+    }
+
+    /// Moves the arguments into the frame: pointers in `rdi`, sizes and strides in `rsi`, the rows in `rcx` and `r8`, the
+    /// range of the inner dimension in `r9` and on the stack.
+    fn load_arguments(&mut self) {
+        let inner_end = MemoryOperand::with_base_displ(Register::RBP, 16);
+        self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, Register::RAX, inner_end));
+        self.store(self.words.row, Register::RCX);
+        self.store(self.words.row_end, Register::R8);
+        self.store(self.words.inner_begin, Register::R9);
+        self.store(self.words.ends[2], Register::RAX);
+        let mut next_argument = 0;
+        let mut argument = |function: &mut Self| {
+            let memory = MemoryOperand::with_base_displ(Register::RSI, 8 * next_argument);
+            function.assembler.push(Instruction::with2(Code::Mov_r64_rm64, Register::RAX, memory));
+            next_argument += 1;
+        };
+        let kernel = self.kernel;
+        for dimension in 0..kernel.rank() {
+            argument(self);
+            if dimension < kernel.outer {
+                self.store(self.words.sizes + dimension, Register::RAX);
+            }
+        }
+        let mut next_stride = self.words.strides;
+        for access in kernel.accesses() {
+            let size = access.dtype.size() as i64;
+            let mut stride_argument = |function: &mut Self| {
+                argument(function);
+                let bytes = size as i32;
+                let scaled = Instruction::with3(Code::Imul_r64_rm64_imm32, Register::RAX, Register::RAX, bytes);
+                function.assembler.push(scaled);
+                function.store(next_stride, Register::RAX);
+                next_stride += 1;
+                RowStride::Word(next_stride - 1)
+            };
+            let mut strides = Vec::new();
+            match &access.map {
+                AccessMap::Tile => strides.push((None, stride_argument(self))),
+                AccessMap::Strides(of_dimensions) => {
+                    for (dimension, stride) in of_dimensions.iter().enumerate() {
+                        let stride = match stride {
+                            Stride::Zero => continue,
+                            Stride::One => RowStride::Bytes(size),
+                            Stride::Argument => stride_argument(self),
+                        };
+                        if dimension < kernel.outer {
+                            strides.push((Some(dimension), stride));
+                        }
+                    }
+                }
+            }
+            self.strides.push(strides);
+        }
+        for access in 0..self.strides.len() {
+            let memory = MemoryOperand::with_base_displ(Register::RDI, 8 * access as i64);
+            self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, Register::RAX, memory));
+            self.store(self.words.pointers + access, Register::RAX);
+        }
+    }
+
+    /// Finds where the loops over the inner dimension end, and which lanes the tail has.
+    fn split_inner(&mut self, times: usize) {
+        let lanes = self.class.lanes();
+        for (word, step) in [(self.words.ends[0], lanes * times), (self.words.ends[1], lanes)] {
+            self.load(Register::RAX, self.words.ends[2]);
+            let begin = self.word(self.words.inner_begin);
+            self.assembler.push(Instruction::with2(Code::Sub_r64_rm64, Register::RAX, begin));
+            self.two(Code::Xor_r32_rm32, Register::ECX, Register::ECX);
+            self.two(Code::Test_rm64_r64, Register::RAX, Register::RAX);
+            self.two(Code::Cmovl_r64_rm64, Register::RAX, Register::RCX);
+            self.immediate(Code::And_rm64_imm32, Register::RAX, -(step as i32));
+            self.assembler.push(Instruction::with2(Code::Add_r64_rm64, Register::RAX, begin));
+            self.store(word, Register::RAX);
+        }
+        // The number of points of the tail; if it is not positive, there is no tail.
+        self.load(Register::RCX, self.words.ends[2]);
+        let whole = self.word(self.words.ends[1]);
+        self.assembler.push(Instruction::with2(Code::Sub_r64_rm64, Register::RCX, whole));
+        if self.class.is_zmm {
+            self.immediate(Code::Mov_r32_imm32, Register::EAX, 1);
+            self.two(Code::Shl_rm32_CL, Register::EAX, Register::CL);
+            self.immediate(Code::Sub_rm32_imm8, Register::EAX, 1);
+            self.two(Code::VEX_Kmovw_kr_r32, TAIL_MASK, Register::EAX);
+            return;
+        }
+        let is_single = self.class.lane_bytes == 4;
+        let (spread, greater) = if is_single {
+            (Code::VEX_Vpbroadcastd_ymm_xmmm32, Code::VEX_Vpcmpgtd_ymm_ymm_ymmm256)
+        } else {
+            (Code::VEX_Vpbroadcastq_ymm_xmmm64, Code::VEX_Vpcmpgtq_ymm_ymm_ymmm256)
+        };
+        let indices = (0..lanes as u64).flat_map(|lane| lane.to_le_bytes()[..self.class.lane_bytes].to_vec()).collect();
+        let indices = MemoryOperand::with_base_displ(POOL, self.assembler.constant(indices));
+        self.two(Code::VEX_Vmovq_xmm_rm64, Register::XMM0, Register::RCX);
+        self.two(spread, Register::YMM0, Register::XMM0);
+        self.assembler.push(Instruction::with3(greater, Register::YMM0, Register::YMM0, indices));
+        let slot = slot_memory(self.class, &self.places, TAIL_SLOT);
+        self.assembler.push(Instruction::with2(self.class.store(), slot, Register::YMM0));
+    }
+
+    /// The outer indices of the first row.
+    fn split_row(&mut self) {
+        for dimension in (1..self.kernel.outer).rev() {
+            // `rax` is what is left of the row's number. An empty dimension has no rows.
+            self.two(Code::Xor_r32_rm32, Register::EDX, Register::EDX);
+            let size = self.word(self.words.sizes + dimension);
+            self.assembler.push(Instruction::with1(Code::Div_rm64, size));
+            self.store(self.words.indices + dimension, Register::RDX);
+        }
+        if self.kernel.outer > 0 {
+            self.store(self.words.indices, Register::RAX);
+        }
+    }
+
+    /// The addresses of the row.
+    fn find_row(&mut self) {
+        for access in 0..self.strides.len() {
+            let base = self.places.bases[access].unwrap_or(TEMPORARY);
+            self.load(base, self.words.pointers + access);
+            for (dimension, stride) in self.strides[access].clone() {
+                let index = dimension.map_or(self.words.row, |dimension| self.words.indices + dimension);
+                self.load(Register::RCX, index);
+                match stride {
+                    RowStride::Word(word) => {
+                        let stride = self.word(word);
+                        self.assembler.push(Instruction::with2(Code::Imul_r64_rm64, Register::RCX, stride));
+                    }
+                    RowStride::Bytes(bytes) => {
+                        let bytes = bytes as i32;
+                        let scaled = Instruction::with3(Code::Imul_r64_rm64_imm32, Register::RCX, Register::RCX, bytes);
+                        self.assembler.push(scaled);
+                    }
+                }
+                self.two(Code::Add_r64_rm64, base, Register::RCX);
+            }
+            if base == TEMPORARY {
+                self.store(self.words.bases + access, TEMPORARY);
+            }
+        }
+    }
+
+    /// Goes to the next row, if there is one.
+    fn next_row(&mut self, row: Label) {
+        let outer = self.kernel.outer;
+        if outer > 0 {
+            let done = self.assembler.label();
+            for dimension in (0..outer).rev() {
+                self.load(Register::RCX, self.words.indices + dimension);
+                self.immediate(Code::Add_rm64_imm8, Register::RCX, 1);
+                self.store(self.words.indices + dimension, Register::RCX);
+                if dimension > 0 {
+                    self.compare(Register::RCX, self.words.sizes + dimension);
+                    self.assembler.jump(Code::Jl_rel32_64, done);
+                    self.two(Code::Xor_r32_rm32, Register::ECX, Register::ECX);
+                    self.store(self.words.indices + dimension, Register::RCX);
+                }
+            }
+            self.assembler.bind(done);
+        }
+        self.load(Register::RCX, self.words.row);
+        self.immediate(Code::Add_rm64_imm8, Register::RCX, 1);
+        self.store(self.words.row, Register::RCX);
+        self.compare(Register::RCX, self.words.row_end);
+        self.assembler.jump(Code::Jl_rel32_64, row);
+    }
+
+    fn program(&mut self, program: &Program, pinned: &[Home], is_tail: bool) {
+        emit_program(&mut self.assembler, self.class, &mut self.places, program, pinned, is_tail);
+    }
+
+    /// Loads the pinned values.
+    fn pin(&mut self, pinned: &[Home]) {
+        for (index, home) in pinned.iter().enumerate() {
+            let memory = match *home {
+                Home::Constant(bits) => constant_memory(&mut self.assembler, self.class, bits),
+                Home::Slot(slot) => slot_memory(self.class, &self.places, slot),
+                Home::Computed => continue,
+            };
+            let register = vector_register(self.class, self.class.registers() - 1 - index);
+            self.assembler.push(Instruction::with2(self.class.load(), register, memory));
+        }
+    }
+
+    /// The loops of several vectors and of one, and the tail.
+    fn inner_loops(&mut self, main: &Program, points: &Program, times: usize, pinned: &[Home]) {
+        let lanes = self.class.lanes();
+        self.load(INDEX, self.words.inner_begin);
+        let mut loops = vec![(self.words.ends[1], points, lanes)];
+        if times > 1 {
+            loops.insert(0, (self.words.ends[0], main, lanes * times));
+        }
+        for (end, program, step) in loops {
+            let (begin, done) = (self.assembler.label(), self.assembler.label());
+            self.compare(INDEX, end);
+            self.assembler.jump(Code::Jge_rel32_64, done);
+            self.assembler.bind(begin);
+            self.program(program, pinned, false);
+            self.immediate(Code::Add_rm64_imm32, INDEX, step as i32);
+            self.compare(INDEX, end);
+            self.assembler.jump(Code::Jl_rel32_64, begin);
+            self.assembler.bind(done);
+        }
+        let done = self.assembler.label();
+        self.compare(INDEX, self.words.ends[2]);
+        self.assembler.jump(Code::Jge_rel32_64, done);
+        self.program(points, pinned, true);
+        self.assembler.bind(done);
+    }
+}

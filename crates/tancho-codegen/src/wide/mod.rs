@@ -1,0 +1,65 @@
+//! The wide emitter: kernels as x86-64 code with vectors of 256 bits (AVX2 and FMA) or 512 bits (AVX-512).
+//!
+//! One emitter serves both classes of registers; what differs is in [`codes`]. It does the same exactly defined instructions
+//! as the Cranelift emitter, and gives the same bits. It takes map kernels whose values are all of 4 or all of 8 bytes
+//! (`bool`s as masks between them), whose accesses are side by side along the inner dimension or constant, and whose
+//! instructions the processor has for vectors; [`emit`] gives `None` for the others, which Cranelift compiles.
+//!
+//! The way of a kernel: `lower` makes operations on whole vectors of its body ([`program`]), one list for a row and one for
+//! a vector of points; `map` writes the loops, with several vectors in flight where the body is short; `allocate` gives
+//! registers and writes the instructions; `assembler` encodes them. The tail of a row, less than a vector, is the same
+//! instructions with masked loads and stores.
+
+mod allocate;
+mod assembler;
+mod codes;
+mod isa;
+mod lower;
+mod map;
+mod program;
+
+pub use isa::Isa;
+
+use crate::emit::EmitError;
+use crate::kernel::Kernel;
+use codes::Class;
+
+/// The code of a kernel's function, aligned to [`ALIGNMENT`], with its constants behind it.
+pub(crate) struct WideCode {
+    pub(crate) bytes: Vec<u8>,
+    /// The instructions as text, if they were asked for.
+    pub(crate) listing: String,
+}
+
+/// The alignment of the code, for the constants.
+pub(crate) const ALIGNMENT: u64 = 64;
+
+/// The longest body: compiling takes the time of its square where many values are alive.
+const MOST_INSTRUCTIONS: usize = 2000;
+
+/// The code of a kernel as text, whatever this processor is; `None` if the wide emitter does not take the kernel.
+///
+/// # Errors
+/// The assembler fails.
+pub fn listing(kernel: &Kernel, isa: Isa) -> Option<Result<String, EmitError>> {
+    emit(kernel, isa, true).map(|code| code.map(|code| code.listing))
+}
+
+/// The code of a kernel; `None` if another emitter has to make it.
+pub(crate) fn emit(kernel: &Kernel, isa: Isa, with_listing: bool) -> Option<Result<WideCode, EmitError>> {
+    let is_zmm = match isa {
+        Isa::Cranelift => return None,
+        Isa::Avx2 => false,
+        Isa::Avx512 => true,
+    };
+    if kernel.body.len() > MOST_INSTRUCTIONS {
+        return None;
+    }
+    let class = Class { is_zmm, lane_bytes: lower::lane_bytes(kernel)? };
+    let lowered = lower::lower(kernel, class)?;
+    let emitted = map::emit_map(kernel, class, &lowered, with_listing)?;
+    Some(emitted.map(|(bytes, listing)| {
+        let listing = if with_listing { format!("; emitted by wide {}\n{listing}", isa.name()) } else { listing };
+        WideCode { bytes, listing }
+    }))
+}
