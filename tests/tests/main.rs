@@ -12,3 +12,4 @@ mod text;
 mod stablehlo;
 mod docs;
 mod lengths;
+mod loops;

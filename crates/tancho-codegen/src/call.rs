@@ -55,7 +55,8 @@ impl Plan {
     /// Runs the plan on arrays of the dtypes and shapes that it was made for.
     ///
     /// # Errors
-    /// Memory is short, or a function of the host or an assertion fails; the arguments that were given are gone all the same.
+    /// Memory is short, or a function of the host or an assertion fails. Arguments that were given may be gone then, unless it
+    /// is before the first step that memory is short.
     ///
     /// # Panics
     /// The arguments have other dtypes or numbers of elements than the plan was made for, or were taken before.
@@ -82,25 +83,33 @@ impl Plan {
             );
             pointers.push(array.buffer().as_ptr());
         }
-        let mut outputs: SmallVec<[Option<Allocation>; 2]> = self.output_bytes.iter().map(|_| None).collect();
+        // What may fail comes before anything is taken.
+        let arena = match self.arena_bytes(if self.parallel { workers.count() } else { 1 }) {
+            0 => None,
+            bytes => Some(Allocation::uninit(bytes)?),
+        };
+        let mut donors: SmallVec<[Option<usize>; 2]> = SmallVec::from_elem(None, self.output_bytes.len());
         for &(argument, output) in &self.donations {
-            outputs[output] = take_memory(&mut arguments[argument]);
-            if let Some(allocation) = &outputs[output] {
-                pointers[argument] = allocation.as_ptr();
+            if matches!(&arguments[argument], Argument::Give(array) if array.buffer().is_unique()) {
+                donors[output] = Some(argument);
             }
         }
+        let mut outputs: SmallVec<[Option<Allocation>; 2]> = SmallVec::new();
+        for (donor, &bytes) in donors.iter().zip(&self.output_bytes) {
+            outputs.push(if donor.is_some() { None } else { Some(Allocation::uninit(bytes)?) });
+        }
         let mut memory: SmallVec<[Allocation; 2]> = SmallVec::new();
-        for (output, &bytes) in outputs.into_iter().zip(&self.output_bytes) {
-            memory.push(match output {
+        for ((output, donor), &bytes) in outputs.into_iter().zip(donors).zip(&self.output_bytes) {
+            let taken = donor.and_then(|argument| take_memory(&mut arguments[argument]));
+            if let (Some(argument), Some(allocation)) = (donor, &taken) {
+                pointers[argument] = allocation.as_ptr();
+            }
+            memory.push(match output.or(taken) {
                 Some(allocation) => allocation,
                 None => Allocation::uninit(bytes)?,
             });
         }
         let output_pointers: SmallVec<[*mut u8; 2]> = memory.iter().map(Allocation::as_ptr).collect();
-        let arena = match self.arena_bytes(if self.parallel { workers.count() } else { 1 }) {
-            0 => None,
-            bytes => Some(Allocation::uninit(bytes)?),
-        };
         let arena_pointer = arena.as_ref().map_or(std::ptr::null_mut(), Allocation::as_ptr);
         // SAFETY: the arguments were just checked against the plan, and stay borrowed or owned here; the outputs and the arena
         // were allocated for it and are not shared; an output has an argument's memory only for a pair of `donations`.

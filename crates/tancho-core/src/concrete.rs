@@ -351,10 +351,11 @@ pub(crate) fn next_leaf(leaves: &mut dyn Iterator<Item = Tensor>, location: &'st
 
 /// Lets a call fail where a tensor among its arguments has no value.
 pub(crate) fn check_values(name: &str, key: &Key<'_>, location: &'static Location<'static>) -> Result<()> {
-    match key.leaves.iter().find(|leaf| leaf.value().is_none() && !matches!(leaf.0, Repr::Variable(_))) {
-        Some(leaf) => Err(trace::not_a_value(name, leaf, location)),
-        None => Ok(()),
-    }
+    key.leaves.iter().try_for_each(|leaf| match &leaf.0 {
+        Repr::Value(_) | Repr::Recorded(_) => Ok(()),
+        Repr::Variable(cell) => cell.lock_from_outside(location).map(drop),
+        Repr::Node(_) | Repr::Placeholder(_) | Repr::Error(_) => Err(trace::not_a_value(name, leaf, location)),
+    })
 }
 
 /// Lets a call fail where a tensor among its arguments carries an error.

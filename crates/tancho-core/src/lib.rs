@@ -54,16 +54,16 @@ pub use shape::{Dim, Shape, Sizes};
 pub use signature::{Signature, Spec, SpecSize, SpecSizes, spec};
 pub use tancho_ir::ops::RandomAlgorithm;
 pub use tancho_runtime::{
-    Cost, HostError, PrintSink, KernelForm, MemoryCost, NestedCost, NestedProfile, Profile, Stage, StepCost, StepKind, StepProfile,
-    compiled_kernels, register_host_function, set_print_sink, set_threads, threads,
+    Cost, HostError, KernelForm, MemoryCost, NestedCost, NestedProfile, PrintSink, Profile, Stage, StepCost, StepKind,
+    StepProfile, compiled_kernels, register_host_function, set_print_sink, set_threads, threads,
 };
 pub use tancho_tensor::{Array, DType, Element, bf16, f16};
 pub use tape::{AsSource, GradientTape, OnlyTensors, Source, Sources, visit_sources};
 pub use tensor::{Tensor, tensor};
 pub use trace::scope;
 pub use transform::{
-    ArgumentList, Checkpoint, CustomGradient, Grad, Hessian, Jacobian, Jvp, Pullback, Transform, ValueAndGrad, Vmap, checkpoint,
-    custom_gradient, grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap,
+    ArgumentList, Checkpoint, CustomGradient, Grad, Hessian, Jacobian, Jvp, Pullback, Transform, ValueAndGrad, Vmap,
+    checkpoint, custom_gradient, grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap,
 };
 pub use tree::{AnyStatic, Segment, Static, StaticValue, Tree, Visitor, flatten, paths, unflatten, variables};
 pub use variable::{IntoValue, Variable};

@@ -300,8 +300,7 @@ pub(crate) fn stage_while(
     location: &'static Location<'static>,
 ) -> Result<Vec<Tensor>> {
     if let Some(used) = condition.assigned().next() {
-        let message =
-            format!("the condition of a loop assigns {}; assign it in the body", used.cell.called());
+        let message = format!("the condition of a loop assigns {}; assign it in the body", used.cell.called());
         return Err(Error::at(ErrorKind::Op { op: name, message }, location)).inspect_err(trace::record_error);
     }
     let n_results = condition.graph.results().len();

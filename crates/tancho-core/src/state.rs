@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::{Arc, MutexGuard};
 
 use smallvec::SmallVec;
-use tancho_ir::ops::{ControlOp, EffectOp};
+use tancho_ir::ops::ControlOp;
 use tancho_ir::{Graph, Op};
 use tancho_runtime::{Argument, Plan, Results};
 use tancho_tensor::{Array, DType, Shape};
@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::tape;
 use crate::tensor::{Tensor, nothing};
 use crate::trace::Finished;
-use crate::variable::{BoundVariable, Cell};
+use crate::variable::{BoundVariable, Cell, Holding};
 
 /// The variables that a graph uses, in the order of their parameters, which are behind the others.
 pub(crate) struct State {
@@ -77,7 +77,7 @@ impl State {
             self.variables.iter().map(|variable| variable.upgrade(name, location)).collect::<Result<_>>()?;
         let mut held: SmallVec<[Option<MutexGuard<'_, Array>>; 8]> = cells.iter().map(|_| None).collect();
         for &position in &self.lock_order {
-            held[position] = Some(cells[position].lock());
+            held[position] = Some(cells[position].lock_from_outside(location)?);
         }
         let first = arguments.len();
         for ((variable, held), cell) in self.variables.iter().zip(&mut held).zip(&cells) {
@@ -95,7 +95,11 @@ impl State {
                 *held = None;
             }
         }
+        // What may fail may run the user's code: printing, functions of the host.
+        let assigned = cells.iter().zip(&self.variables).filter(|(_, variable)| variable.result.is_some());
+        let holding = self.fallible.then(|| Holding::new(assigned.map(|(cell, _)| cell.id())));
         let outcome = plan.run(&mut arguments);
+        drop(holding);
         let mut results = match outcome {
             Ok(results) => results,
             Err(source) => {
@@ -123,9 +127,9 @@ impl State {
 fn may_fail(graph: &Graph) -> bool {
     graph.node_ids().filter_map(|id| graph.node(id).op()).any(|op| {
         let fails = match op {
-            Op::Control(ControlOp::CustomCall(_)) | Op::Effect(EffectOp::Assert { .. }) => true,
+            // A line that is printed needs memory of its own for the values in it.
+            Op::Control(ControlOp::CustomCall(_)) | Op::Effect(_) => true,
             Op::Control(_)
-            | Op::Effect(_)
             | Op::Elementwise(_)
             | Op::Shape(_)
             | Op::Reduce(_)

@@ -8,6 +8,7 @@
 //! binds them: it locks the variables in the order of their ids, runs, and stores the results at the end. So a call that
 //! fails leaves every variable as it was, effects are in program order, and two calls cannot wait for each other.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
@@ -61,6 +62,30 @@ pub(crate) struct Cell {
     value: Mutex<Array>,
 }
 
+thread_local! {
+    /// The variables that calls on this thread hold while the user's code may run.
+    static HELD: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A call that holds variables; see [`Cell::lock_from_outside`].
+pub(crate) struct Holding(usize);
+
+impl Holding {
+    pub(crate) fn new(cells: impl Iterator<Item = u64>) -> Self {
+        HELD.with_borrow_mut(|held| {
+            let before = held.len();
+            held.extend(cells);
+            Holding(before)
+        })
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        HELD.with_borrow_mut(|held| held.truncate(self.0));
+    }
+}
+
 impl Cell {
     /// Never used again within the process.
     pub(crate) fn id(&self) -> u64 {
@@ -93,13 +118,34 @@ impl Cell {
         self.value.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// As [`Cell::lock`], where it may be that the user's code runs within a call that holds the variable.
+    ///
+    /// # Errors
+    /// It does: it would wait for itself.
+    pub(crate) fn lock_from_outside(&self, location: &'static Location<'static>) -> Result<MutexGuard<'_, Array>> {
+        if HELD.with_borrow(|held| held.contains(&self.id)) {
+            let message = format!(
+                "{} is assigned by the call that runs this function of the host, so that it cannot be used in it",
+                self.called()
+            );
+            return Err(Error::at(ErrorKind::Message(message), location));
+        }
+        Ok(self.lock())
+    }
+
     /// What the variable holds now.
     pub(crate) fn read(self: &Arc<Self>, location: &'static Location<'static>) -> Tensor {
         if trace::is_active() {
             return trace::read_variable(self, location);
         }
-        let array = self.lock().clone();
-        tape::read_variable(self, array)
+        match self.lock_from_outside(location) {
+            Ok(held) => {
+                let array = held.clone();
+                drop(held);
+                tape::read_variable(self, array)
+            }
+            Err(error) => Tensor(Repr::Error(error)),
+        }
     }
 
     fn assign(self: &Arc<Self>, op: &'static str, value: Tensor, location: &'static Location<'static>) -> Result<()> {
@@ -109,7 +155,7 @@ impl Cell {
         }
         let Some(array) = value.value() else { return Err(trace::not_a_value(op, &value, location)) };
         self.check_type(op, &TensorType::of(array), location)?;
-        let old = std::mem::replace(&mut *self.lock(), array.clone());
+        let old = std::mem::replace(&mut *self.lock_from_outside(location)?, array.clone());
         // Its buffer goes back to the pool where no lock is held.
         drop(old);
         Ok(())
@@ -138,7 +184,7 @@ impl Cell {
         };
         // The others may be this variable, or one whose update waits for this one: only one lock is held at a time.
         read_variables(&mut others, location);
-        let mut held = self.lock();
+        let mut held = self.lock_from_outside(location)?;
         update_eagerly(op, attributes, &mut held, &mut others, build_all, location)
     }
 

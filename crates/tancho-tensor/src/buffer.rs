@@ -146,6 +146,11 @@ impl Buffer {
         Arc::try_unwrap(self.0).map_err(Buffer)
     }
 
+    /// Whether this is the only owner, so that [`Buffer::into_unique`] gives the memory.
+    pub fn is_unique(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// Whether both share one memory.
     pub fn same_memory(&self, other: &Buffer) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

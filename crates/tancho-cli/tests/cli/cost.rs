@@ -11,7 +11,8 @@ fn totals_memory_and_a_line_for_each_step() {
     assert!(lines[1].starts_with("peak memory ") && lines[1].contains("arguments 836 B"), "{out}");
     assert!(lines[2].contains("FLOP") && lines[2].ends_with("source"), "{out}");
     // Of 2·m·n·k, a sum and a maximum for each element.
-    let product = lines.iter().find(|line| line.contains("product f32 100 x 3 over 2")).unwrap_or_else(|| panic!("{out}"));
+    let product =
+        lines.iter().find(|line| line.contains("product f32 100 x 3 over 2")).unwrap_or_else(|| panic!("{out}"));
     assert!(product.trim_start().starts_with("1.800 k    836 B  1.2 KiB"), "{out}");
     assert!(product.contains("dense.ir:9:3, ") && product.contains(", 2:3, "), "{out}");
 }

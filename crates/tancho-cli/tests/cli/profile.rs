@@ -5,7 +5,8 @@ use crate::Workspace;
 #[test]
 fn a_table_and_a_trace() {
     let workspace = Workspace::new();
-    let out = workspace.succeeds("profile dense.ir --random 7 --size n=5 --repeat 3 --threads 1 --chrome-trace out.json");
+    let out =
+        workspace.succeeds("profile dense.ir --random 7 --size n=5 --repeat 3 --threads 1 --chrome-trace out.json");
     assert!(out.starts_with("profile of @dense: 3 calls on 1 thread, median "), "{out}");
     let step = out.lines().find(|line| line.contains("product f32 5 x 3 over 2")).unwrap_or_else(|| panic!("{out}"));
     assert!(step.contains('%') && step.contains("dense.ir:9:3, "), "{out}");

@@ -30,7 +30,7 @@ impl Kernel {
     }
 
     /// The values that are kept, each once, with their dtypes.
-    pub(super) fn kept_rows(&self) -> impl Iterator<Item = (Scalar, DType)> + '_ {
+    pub(crate) fn kept_rows(&self) -> impl Iterator<Item = (Scalar, DType)> + '_ {
         let is_first = |index: usize, value: &Scalar| !self.kept[..index].contains(value);
         self.kept
             .iter()

@@ -9,14 +9,14 @@ use iced_x86::{Code, IcedError, Instruction, MemoryOperand, Register};
 
 use super::assembler::Assembler;
 use super::codes::Class;
-use super::lower::TAIL_SLOT;
+use super::lower::{MOST_PARTS, TAIL_SLOT};
 use super::program::{Home, Op, Program, Value};
 
 /// The register that holds the address of the constants.
 pub(super) const POOL: Register = Register::RBX;
 /// The index along the inner dimension.
 pub(super) const INDEX: Register = Register::RAX;
-/// The lanes of the tail, of the 512-bit class.
+/// The lanes of the tail's first vector, of the 512-bit class; the next ones follow.
 pub(super) const TAIL_MASK: Register = Register::K2;
 /// For addresses that have no register.
 pub(super) const TEMPORARY: Register = Register::R11;
@@ -59,6 +59,8 @@ pub(super) struct Allocator<'a> {
     spilled: Vec<Option<usize>>,
     /// The positions of each value's uses, the next one last.
     uses: Vec<Vec<usize>>,
+    /// The registers of the accumulators.
+    accumulators: Vec<Register>,
 }
 
 /// The memory of a slot.
@@ -88,7 +90,11 @@ pub(super) fn emit_program(
     is_tail: bool,
 ) {
     let mut program = program.clone();
-    let tail = is_tail.then(|| program.value(Home::Slot(TAIL_SLOT)));
+    let tails: Vec<Value> = if is_tail {
+        (0..MOST_PARTS).map(|part| program.value(Home::Slot(TAIL_SLOT + part))).collect()
+    } else {
+        Vec::new()
+    };
     let n_values = program.homes.len();
     let mut uses: Vec<Vec<usize>> = vec![Vec::new(); n_values];
     for (position, op) in program.ops.iter().enumerate().rev() {
@@ -97,8 +103,8 @@ pub(super) fn emit_program(
                 uses[operand.index()].push(position);
             }
         }
-        if let (Some(tail), Op::Load { .. } | Op::Store { .. }) = (tail, op) {
-            uses[tail.index()].push(position);
+        if let Some(part) = masked_part(op).filter(|_| is_tail) {
+            uses[tails[part].index()].push(position);
         }
     }
     let n_registers = class.registers();
@@ -114,10 +120,16 @@ pub(super) fn emit_program(
         register_of: vec![None; n_values],
         spilled: vec![None; n_values],
         uses,
+        accumulators: Vec::new(),
     };
     for (index, home) in pinned.iter().enumerate() {
         let register = n_registers - 1 - index;
         allocator.is_pinned[register] = true;
+        if let Home::Accumulator(_) = home {
+            // They come first, in order.
+            let register = allocator.vector(register);
+            allocator.accumulators.push(register);
+        }
         for (value, known) in program.homes.iter().enumerate() {
             if known == home {
                 allocator.register_of[value] = Some(register);
@@ -125,7 +137,16 @@ pub(super) fn emit_program(
         }
     }
     for (position, op) in program.ops.iter().enumerate() {
+        let tail = masked_part(op).filter(|_| is_tail).map(|part| tails[part]);
         allocator.emit(position, *op, tail);
+    }
+}
+
+/// The vector of the tail whose lanes an operation minds.
+fn masked_part(op: &Op) -> Option<usize> {
+    match *op {
+        Op::Load { part, .. } | Op::Store { part, .. } | Op::Carry { part, .. } => Some(part),
+        _ => None,
     }
 }
 
@@ -143,6 +164,7 @@ impl Allocator<'_> {
         match self.program.homes[value.index()] {
             Home::Constant(bits) => Some(constant_memory(self.assembler, self.class, bits)),
             Home::Slot(slot) => Some(slot_memory(self.class, self.places, slot)),
+            Home::Accumulator(_) => None,
             Home::Computed => self.spilled[value.index()].map(|slot| slot_memory(self.class, self.places, slot)),
         }
     }
@@ -286,6 +308,15 @@ impl Allocator<'_> {
         });
     }
 
+    /// The 256-bit choice of the third operand's lanes where the fourth is set.
+    fn blend(&self) -> Code {
+        if self.class.lane_bytes == 4 {
+            Code::VEX_Vblendvps_ymm_ymm_ymmm256_ymm
+        } else {
+            Code::VEX_Vblendvpd_ymm_ymm_ymmm256_ymm
+        }
+    }
+
     /// The memory of an access's element, so many vectors behind the current point.
     fn element(&mut self, access: usize, part: usize, is_indexed: bool) -> MemoryOperand {
         let base = match self.places.bases[access] {
@@ -305,7 +336,8 @@ impl Allocator<'_> {
     }
 
     fn emit(&mut self, position: usize, op: Op, tail: Option<Value>) {
-        let tail_of_op = tail.filter(|_| matches!(op, Op::Load { .. } | Op::Store { .. }));
+        let tail_of_op = tail;
+        let tail_mask = TAIL_MASK + masked_part(&op).unwrap_or(0) as u32;
         match op {
             Op::Load { to, access, part } => {
                 let memory = self.element(access, part, true);
@@ -324,7 +356,7 @@ impl Allocator<'_> {
                         let code = if self.is_tail { masked_load } else { self.class.load() };
                         let load = Instruction::with2(code, to, memory).map(|mut load| {
                             if self.is_tail {
-                                load.set_op_mask(TAIL_MASK);
+                                load.set_op_mask(tail_mask);
                                 load.set_zeroing_masking(true);
                             }
                             load
@@ -353,11 +385,42 @@ impl Allocator<'_> {
                         let code = if self.is_tail { masked_store } else { self.class.store() };
                         let store = Instruction::with2(code, memory, value).map(|mut store| {
                             if self.is_tail {
-                                store.set_op_mask(TAIL_MASK);
+                                store.set_op_mask(tail_mask);
                             }
                             store
                         });
                         self.push(store);
+                    }
+                }
+                self.release(op, position, tail_of_op);
+            }
+            Op::StoreOne { access, value } => {
+                let register = self.in_register(value);
+                let register = Register::XMM0 + register as u32;
+                let memory = self.element(access, 0, false);
+                self.push(Instruction::with2(self.class.store_one(), memory, register));
+                self.release(op, position, None);
+            }
+            Op::Carry { accumulator, value, .. } => {
+                let to = self.accumulators[accumulator];
+                let value = self.in_register(value);
+                let value = self.vector(value);
+                match tail {
+                    Some(mask) if !self.class.is_zmm => {
+                        let mask = self.in_register(mask);
+                        let mask = self.vector(mask);
+                        self.push(Instruction::with4(self.blend(), to, to, value, mask));
+                    }
+                    _ => {
+                        let is_tail = self.is_tail;
+                        let code = if is_tail { self.class.masked_moves()[0] } else { self.class.load() };
+                        let moved = Instruction::with2(code, to, value).map(|mut moved| {
+                            if is_tail {
+                                moved.set_op_mask(tail_mask);
+                            }
+                            moved
+                        });
+                        self.push(moved);
                     }
                 }
                 self.release(op, position, tail_of_op);
@@ -423,11 +486,7 @@ impl Allocator<'_> {
                 let x = self.source(x, position);
                 self.release(op, position, None);
                 let to = self.define(to);
-                let code = if self.class.lane_bytes == 4 {
-                    Code::VEX_Vblendvps_ymm_ymm_ymmm256_ymm
-                } else {
-                    Code::VEX_Vblendvpd_ymm_ymm_ymmm256_ymm
-                };
+                let code = self.blend();
                 self.push(match x {
                     Source::Register(x) => Instruction::with4(code, to, y, x, mask),
                     Source::Memory(x) => Instruction::with4(code, to, y, x, mask),

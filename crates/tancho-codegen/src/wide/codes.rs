@@ -314,6 +314,31 @@ impl Class {
         }
     }
 
+    /// The first lane as an element.
+    pub(super) fn store_one(self) -> Code {
+        use Code::*;
+        match (self.is_zmm, self.lane_bytes) {
+            (false, 4) => VEX_Vmovss_m32_xmm,
+            (false, _) => VEX_Vmovsd_m64_xmm,
+            (true, 4) => EVEX_Vmovss_m32_k1_xmm,
+            (true, _) => EVEX_Vmovsd_m64_k1_xmm,
+        }
+    }
+
+    /// Exchanges lanes that lie so far apart: the instruction, whether it takes the vector twice, and its immediate.
+    pub(super) fn exchange(self, distance: usize) -> (Code, bool, u8) {
+        use Code::*;
+        match (self.is_zmm, self.lane_bytes * distance) {
+            (false, 4) => (VEX_Vpermilps_ymm_ymmm256_imm8, false, 0xb1),
+            (false, 8) => (VEX_Vpermilps_ymm_ymmm256_imm8, false, 0x4e),
+            (false, _) => (VEX_Vpermpd_ymm_ymmm256_imm8, false, 0x4e),
+            (true, 4) => (EVEX_Vpermilps_zmm_k1z_zmmm512b32_imm8, false, 0xb1),
+            (true, 8) => (EVEX_Vpermilps_zmm_k1z_zmmm512b32_imm8, false, 0x4e),
+            (true, 16) => (EVEX_Vshuff64x2_zmm_k1z_zmm_zmmm512b64_imm8, true, 0xb1),
+            (true, _) => (EVEX_Vshuff64x2_zmm_k1z_zmm_zmmm512b64_imm8, true, 0x4e),
+        }
+    }
+
     /// One element into all lanes.
     pub(super) fn broadcast(self) -> Code {
         use Code::*;

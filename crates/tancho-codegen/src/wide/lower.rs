@@ -3,120 +3,218 @@
 //! Values that do not depend on the inner dimension are computed once a row, as vectors with equal lanes, and kept in slots
 //! of the frame. All values are as wide: lanes of 4 or of 8 bytes. A `bool` is a lane of ones or zeros.
 //!
-//! What has no instructions here makes [`lower`] give `None`, and the kernel goes to Cranelift.
+//! What has no instructions here makes [`lower_pass`] give `None`, and the kernel goes to Cranelift.
 
-use tancho_ir::ops::Comparison;
+use tancho_ir::ops::reduce::order::LAST_LANES;
 use tancho_tensor::DType;
 
-use super::codes::{Class, Does};
+use super::codes::Class;
+use super::operations::{Lowering, fused_bound};
 use super::program::{Home, Op, Program, Value};
-use crate::kernel::{Access, AccessMap, Binary, Form, Instruction, Kernel, Place, Scalar, Stride, Unary};
+use crate::kernel::{Access, AccessMap, Binary, Instruction, Kernel, Place, Scalar, Stride};
 
-/// The slot in which the mask of the tail's lanes is.
+/// The first of the slots in which the masks of the tail's lanes are, one for each vector.
 pub(super) const TAIL_SLOT: usize = 0;
 
-/// A map kernel's two programs.
+/// The most vectors of a tail: those of the lanes of a reduction.
+pub(super) const MOST_PARTS: usize = 4;
+
+/// What is known of a value before a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It lies in a slot, equal for all points of the row.
+    Slot(usize),
+    /// Its points lie side by side in memory.
+    Access(usize),
+}
+
+/// What a pass over a row does.
+pub(super) struct Request<'a> {
+    /// Of each value of the body.
+    pub(super) known: &'a [Option<Known>],
+    /// Values of points, and the accesses that they go to.
+    pub(super) stores: Vec<(Scalar, usize)>,
+    /// Values of the row, and the accesses that they go to.
+    pub(super) row_stores: Vec<(Scalar, usize)>,
+    /// Values that are folded: how, and into which accumulator (the first of those of its vectors).
+    pub(super) folds: Vec<(Scalar, Binary, usize)>,
+}
+
+/// The programs of a pass.
 pub(super) struct Lowered {
     /// Once a row.
     pub(super) row: Program,
     /// For a vector of points.
     pub(super) points: Program,
-    /// The slots of the frame that are in use.
-    pub(super) slots: usize,
 }
 
 /// The width of the lanes; `None` where values differ in width, or are only `bool`s.
 pub(super) fn lane_bytes(kernel: &Kernel) -> Option<usize> {
-    let needed = needed(kernel);
+    let stored = kernel.stores.iter().map(|store| store.value);
+    let roots = stored.chain(kernel.reductions.iter().map(|reduction| reduction.value));
+    let needed = needed(kernel, roots, &vec![None; kernel.body.len()]);
     let mut sizes = kernel.body.iter().filter(|&(value, _, dtype)| needed[value.index()] && dtype != DType::Bool);
     let first = sizes.next()?.2.size();
     (matches!(first, 4 | 8) && sizes.all(|(_, _, dtype)| dtype.size() == first)).then_some(first)
 }
 
-/// The programs of a map kernel.
-pub(super) fn lower(kernel: &Kernel, class: Class) -> Option<Lowered> {
-    if kernel.form != Form::Map {
-        return None;
-    }
-    let places = kernel.places();
-    let needed = needed(kernel);
-    let is_side_by_side = |access: &Access| match &access.map {
+/// Whether neighbours along the inner dimension are neighbours in memory.
+fn is_side_by_side(access: &Access) -> bool {
+    match &access.map {
         AccessMap::Strides(strides) => strides.last() == Some(&Stride::One),
         AccessMap::Tile => true,
+    }
+}
+
+/// The programs of a map kernel's one pass.
+pub(super) fn lower_map(kernel: &Kernel, class: Class, slots: &mut usize) -> Option<Lowered> {
+    let stores = kernel.stores.iter().zip(kernel.loads.len()..).map(|(store, access)| (store.value, access)).collect();
+    let known = vec![None; kernel.body.len()];
+    let request = Request { known: &known, stores, row_stores: Vec::new(), folds: Vec::new() };
+    lower_pass(kernel, class, &kernel.places(), &request, slots)
+}
+
+/// The programs of a pass. New slots are taken from behind those in use.
+pub(super) fn lower_pass(
+    kernel: &Kernel,
+    class: Class,
+    places: &[Place],
+    request: &Request<'_>,
+    slots: &mut usize,
+) -> Option<Lowered> {
+    let n_accesses = kernel.accesses().count();
+    let mut stored = request.stores.iter().filter(|&&(_, access)| access < n_accesses);
+    let is_fit = |&(value, access): &(Scalar, usize)| {
+        kernel.accesses().nth(access).is_some_and(is_side_by_side) && kernel.body.dtype(value) != DType::Bool
     };
-    let mut lowering = Lowering::new(kernel, class, &places);
-    if !kernel.stores.iter().all(|store| is_side_by_side(&store.access) && store.access.dtype != DType::Bool) {
+    if !stored.all(is_fit) || request.row_stores.iter().any(|&(value, _)| kernel.body.dtype(value) == DType::Bool) {
         return None;
     }
+    let roots = request.stores.iter().chain(&request.row_stores).map(|&(value, _)| value);
+    let roots = roots.chain(request.folds.iter().map(|&(value, _, _)| value));
+    let needed = needed(kernel, roots.clone(), request.known);
+    let of_row = |value: Scalar| !places[value.index()].per_point;
     for (value, instruction, dtype) in kernel.body.iter() {
         if let Instruction::Load(load) = instruction
             && needed[value.index()]
+            && (dtype == DType::Bool || !is_side_by_side(&kernel.loads[load as usize]) && !of_row(value))
         {
-            let is_fit = is_side_by_side(&kernel.loads[load as usize]) || !places[value.index()].per_point;
-            if !is_fit || dtype == DType::Bool {
-                return None;
-            }
+            return None;
         }
     }
-    let of_row = |value: Scalar| !places[value.index()].per_point;
+    let mut lowering = Lowering::new(kernel, class, places);
+    let is_constant = |instruction: Instruction| matches!(instruction, Instruction::Constant(_));
     for (value, instruction, _) in kernel.body.iter() {
-        if needed[value.index()] && of_row(value) && !matches!(instruction, Instruction::Constant(_)) {
-            lowering.evaluate(value)?;
+        if needed[value.index()] && of_row(value) && !is_constant(instruction) {
+            lowering.evaluate_or_find(value, request.known)?;
         }
+    }
+    for &(value, access) in &request.row_stores {
+        let value = lowering.of(value)?;
+        lowering.program.ops.push(Op::StoreOne { access, value });
     }
     // What the points use is kept.
     let mut used = vec![false; kernel.body.len()];
     for (value, _, _) in kernel.body.iter() {
-        if needed[value.index()] && !of_row(value) {
+        if needed[value.index()] && !of_row(value) && request.known[value.index()].is_none() {
             for operand in reads(kernel, value) {
                 used[operand.index()] = true;
             }
         }
     }
-    for store in &kernel.stores {
-        used[store.value.index()] = true;
+    let of_points = request.stores.iter().map(|&(value, _)| value);
+    for value in of_points.chain(request.folds.iter().map(|&(value, _, _)| value)) {
+        used[value.index()] = true;
     }
-    let mut slots = TAIL_SLOT + 1;
-    let mut points: Vec<Option<Home>> = vec![None; kernel.body.len()];
+    let mut homes: Vec<Option<Home>> = vec![None; kernel.body.len()];
     for (value, instruction, _) in kernel.body.iter() {
-        if used[value.index()] && of_row(value) && !matches!(instruction, Instruction::Constant(_)) {
+        if used[value.index()] && of_row(value) && !is_constant(instruction) {
             let kept = lowering.of(value)?;
             let home = match lowering.program.homes[kept.index()] {
                 Home::Computed => {
-                    lowering.program.ops.push(Op::Keep { slot: slots, value: kept });
-                    slots += 1;
-                    Home::Slot(slots - 1)
+                    lowering.program.ops.push(Op::Keep { slot: *slots, value: kept });
+                    *slots += 1;
+                    Home::Slot(*slots - 1)
                 }
                 home => home,
             };
-            points[value.index()] = Some(home);
+            homes[value.index()] = Some(home);
         }
     }
     let row = std::mem::take(&mut lowering.program);
-    let mut lowering = Lowering::new(kernel, class, &places);
-    for (index, home) in points.into_iter().enumerate() {
+    let mut lowering = Lowering::new(kernel, class, places);
+    for (index, home) in homes.into_iter().enumerate() {
         lowering.values[index] = home.map(|home| lowering.program.value(home));
     }
     for (value, _, _) in kernel.body.iter() {
         if needed[value.index()] && !of_row(value) {
-            lowering.evaluate(value)?;
+            lowering.evaluate_or_find(value, request.known)?;
         }
     }
-    for (store, access) in kernel.stores.iter().zip(kernel.loads.len()..) {
-        let value = lowering.of(store.value)?;
+    for &(value, access) in &request.stores {
+        let value = lowering.of(value)?;
         lowering.program.ops.push(Op::Store { access, value, part: 0 });
     }
-    Some(Lowered { row, points: lowering.program, slots })
+    for &(value, operation, accumulator) in &request.folds {
+        let dtype = kernel.body.dtype(value);
+        let value = lowering.of(value)?;
+        let partial = lowering.program.value(Home::Accumulator(accumulator));
+        let value = lowering.combine(operation, dtype, partial, value)?;
+        lowering.program.ops.push(Op::Carry { accumulator, value, part: 0 });
+    }
+    Some(Lowered { row, points: lowering.program })
 }
 
-/// Which values are needed for the stores.
-fn needed(kernel: &Kernel) -> Vec<bool> {
+/// Folds the accumulators of a reduction's vectors, in the order of a row reduction's lanes, and takes the block into the
+/// total in a slot. Every lane gets the result: the exchanges are symmetric, and so are the operations.
+pub(super) fn lower_total(
+    kernel: &Kernel,
+    class: Class,
+    places: &[Place],
+    (operation, dtype): (Binary, DType),
+    accumulators: std::ops::Range<usize>,
+    total: usize,
+) -> Option<Program> {
+    let mut lowering = Lowering::new(kernel, class, places);
+    let mut parts: Vec<Value> =
+        accumulators.map(|accumulator| lowering.program.value(Home::Accumulator(accumulator))).collect();
+    while parts.len() > 1 {
+        let high = parts.split_off(parts.len() / 2);
+        let folded = parts.iter().zip(high).map(|(&low, high)| lowering.combine(operation, dtype, low, high));
+        parts = folded.collect::<Option<Vec<Value>>>()?;
+    }
+    let mut value = parts[0];
+    let mut distances = vec![1, 2];
+    let mut distance = LAST_LANES;
+    while distance < class.lanes() {
+        distances.insert(0, distance);
+        distance *= 2;
+    }
+    for distance in distances {
+        let (code, takes_two, immediate) = class.exchange(distance);
+        let to = lowering.program.value(Home::Computed);
+        let immediate = Some(immediate);
+        lowering.program.ops.push(if takes_two {
+            Op::Two { code, to, x: value, y: value, immediate }
+        } else {
+            Op::One { code, to, x: value, immediate, in_register: true }
+        });
+        value = lowering.combine(operation, dtype, value, to)?;
+    }
+    let so_far = lowering.program.value(Home::Slot(total));
+    let value = lowering.combine(operation, dtype, value, so_far)?;
+    lowering.program.ops.push(Op::Keep { slot: total, value });
+    Some(lowering.program)
+}
+
+/// Which values must be known to have some.
+fn needed(kernel: &Kernel, roots: impl Iterator<Item = Scalar>, known: &[Option<Known>]) -> Vec<bool> {
     let mut needed = vec![false; kernel.body.len()];
-    for store in &kernel.stores {
-        needed[store.value.index()] = true;
+    for root in roots {
+        needed[root.index()] = true;
     }
     for (value, _, _) in kernel.body.iter().rev() {
-        if needed[value.index()] {
+        if needed[value.index()] && known[value.index()].is_none() {
             for operand in reads(kernel, value) {
                 needed[operand.index()] = true;
             }
@@ -130,397 +228,5 @@ fn reads(kernel: &Kernel, value: Scalar) -> Vec<Scalar> {
     match fused_bound(kernel, value) {
         Some((_, x, y)) => vec![x, y],
         None => kernel.body.instruction(value).operands().collect(),
-    }
-}
-
-/// A comparison and a select of the same two floats, which are one instruction.
-fn fused_bound(kernel: &Kernel, value: Scalar) -> Option<(Does, Scalar, Scalar)> {
-    let Instruction::Select(condition, x, y) = kernel.body.instruction(value) else { return None };
-    let Instruction::Compare(comparison, left, right) = kernel.body.instruction(condition) else { return None };
-    if !kernel.body.dtype(value).is_float() {
-        return None;
-    }
-    let does = match comparison {
-        Comparison::Lt if (left, right) == (x, y) => Does::LesserFloats,
-        Comparison::Gt if (left, right) == (x, y) => Does::GreaterFloats,
-        Comparison::Lt if (left, right) == (y, x) => Does::GreaterFloats,
-        Comparison::Gt if (left, right) == (y, x) => Does::LesserFloats,
-        _ => return None,
-    };
-    Some((does, x, y))
-}
-
-struct Lowering<'k> {
-    kernel: &'k Kernel,
-    class: Class,
-    places: &'k [Place],
-    program: Program,
-    /// Of the body's values.
-    values: Vec<Option<Value>>,
-}
-
-impl<'k> Lowering<'k> {
-    fn new(kernel: &'k Kernel, class: Class, places: &'k [Place]) -> Self {
-        Lowering { kernel, class, places, program: Program::default(), values: vec![None; kernel.body.len()] }
-    }
-
-    /// A value of the body that is known, or a constant.
-    fn of(&mut self, value: Scalar) -> Option<Value> {
-        if self.values[value.index()].is_none()
-            && let Instruction::Constant(bits) = self.kernel.body.instruction(value)
-        {
-            let is_set = self.kernel.body.dtype(value) == DType::Bool && bits != 0;
-            let constant = self.constant(if is_set { u64::MAX } else { bits });
-            self.values[value.index()] = Some(constant);
-        }
-        self.values[value.index()]
-    }
-
-    fn constant(&mut self, bits: u64) -> Value {
-        let bits = if self.class.lane_bytes == 4 { bits & 0xffff_ffff } else { bits };
-        let known = self.program.homes.iter().position(|home| *home == Home::Constant(bits));
-        match known {
-            Some(index) => Value(index as u32),
-            None => self.program.value(Home::Constant(bits)),
-        }
-    }
-
-    fn float(&mut self, value: f64) -> Value {
-        let is_single = self.class.lane_bytes == 4;
-        self.constant(if is_single { u64::from((value as f32).to_bits()) } else { value.to_bits() })
-    }
-
-    fn sign(&mut self) -> Value {
-        self.constant(1 << (self.class.lane_bytes * 8 - 1))
-    }
-
-    fn one(&mut self, does: Does, x: Value, immediate: Option<u8>) -> Option<Value> {
-        let code = self.class.code(does)?;
-        let to = self.program.value(Home::Computed);
-        self.program.ops.push(Op::One { code, to, x, immediate, in_register: false });
-        Some(to)
-    }
-
-    fn two(&mut self, does: Does, x: Value, y: Value) -> Option<Value> {
-        let code = self.class.code(does)?;
-        let commutes = matches!(
-            does,
-            Does::AddFloats
-                | Does::MultiplyFloats
-                | Does::Add
-                | Does::Multiply
-                | Does::LesserSigned
-                | Does::GreaterSigned
-                | Does::LesserUnsigned
-                | Does::GreaterUnsigned
-                | Does::And
-                | Does::Or
-                | Does::Xor
-                | Does::EqualMask
-        );
-        let (x, y) = if commutes && !self.program.is_computed(x) { (y, x) } else { (x, y) };
-        let to = self.program.value(Home::Computed);
-        self.program.ops.push(Op::Two { code, to, x, y, immediate: None });
-        Some(to)
-    }
-
-    fn not(&mut self, x: Value) -> Option<Value> {
-        let ones = self.constant(u64::MAX);
-        self.two(Does::Xor, x, ones)
-    }
-
-    fn select(&mut self, mask: Value, x: Value, y: Value) -> Value {
-        let to = self.program.value(Home::Computed);
-        self.program.ops.push(Op::Select { to, mask, x, y });
-        to
-    }
-
-    /// Computes a value whose operands are known.
-    fn evaluate(&mut self, value: Scalar) -> Option<()> {
-        let dtype = self.kernel.body.dtype(value);
-        if let Some((does, x, y)) = fused_bound(self.kernel, value) {
-            let (x, y) = (self.of(x)?, self.of(y)?);
-            self.values[value.index()] = Some(self.two(does, x, y)?);
-            return Some(());
-        }
-        let result = match self.kernel.body.instruction(value) {
-            Instruction::Constant(_) => self.of(value)?,
-            Instruction::Load(load) => {
-                let (to, access) = (self.program.value(Home::Computed), load as usize);
-                self.program.ops.push(if self.places[value.index()].per_point {
-                    Op::Load { to, access, part: 0 }
-                } else {
-                    Op::Broadcast { to, access }
-                });
-                to
-            }
-            Instruction::Reduced(_) | Instruction::Index(_) | Instruction::Size(_) | Instruction::Call { .. } => {
-                return None;
-            }
-            Instruction::Unary(operation, x) => {
-                let x = self.of(x)?;
-                self.unary(operation, dtype, x)?
-            }
-            Instruction::Binary(operation, x, y) => self.binary(operation, dtype, x, y)?,
-            Instruction::Fma(x, y, z) => {
-                let (x, y, z) = (self.of(x)?, self.of(y)?, self.of(z)?);
-                let to = self.program.value(Home::Computed);
-                self.program.ops.push(Op::MultiplyAdd { to, x, y, z });
-                to
-            }
-            Instruction::Compare(comparison, x, y) => {
-                let dtype = self.kernel.body.dtype(x);
-                let (x, y) = (self.of(x)?, self.of(y)?);
-                self.compare(comparison, dtype, x, y)?
-            }
-            Instruction::Select(condition, x, y) => {
-                let (mask, x, y) = (self.of(condition)?, self.of(x)?, self.of(y)?);
-                self.select(mask, x, y)
-            }
-            Instruction::Convert(x) => {
-                let from = self.kernel.body.dtype(x);
-                let x = self.of(x)?;
-                self.convert(from, dtype, x)?
-            }
-            Instruction::Bitcast(x) => self.of(x)?,
-        };
-        self.values[value.index()] = Some(result);
-        Some(())
-    }
-
-    fn unary(&mut self, operation: Unary, dtype: DType, x: Value) -> Option<Value> {
-        // Without the exception of inexact results.
-        let round = |mode: u8| Some(8 | mode);
-        match operation {
-            Unary::Negate if dtype.is_float() => {
-                let sign = self.sign();
-                self.two(Does::Xor, x, sign)
-            }
-            Unary::Negate => {
-                let zero = self.constant(0);
-                self.two(Does::Subtract, zero, x)
-            }
-            Unary::Abs if dtype.is_float() => {
-                let rest = self.constant(!(1 << (self.class.lane_bytes * 8 - 1)));
-                self.two(Does::And, x, rest)
-            }
-            Unary::Abs if dtype.is_signed() && self.class.code(Does::AbsSigned).is_some() => {
-                self.one(Does::AbsSigned, x, None)
-            }
-            Unary::Abs => None,
-            Unary::Sqrt => self.one(Does::Sqrt, x, None),
-            Unary::Nearest => self.one(Does::Round, x, round(0)),
-            Unary::Floor => self.one(Does::Round, x, round(1)),
-            Unary::Ceil => self.one(Does::Round, x, round(2)),
-            Unary::Truncate => self.one(Does::Round, x, round(3)),
-            Unary::Not => self.not(x),
-            Unary::CountLeadingZeros | Unary::PopulationCount => None,
-        }
-    }
-
-    fn binary(&mut self, operation: Binary, dtype: DType, left: Scalar, right: Scalar) -> Option<Value> {
-        let amount = self.kernel.body.as_constant(right);
-        if matches!(operation, Binary::ShiftLeft | Binary::ShiftRightLogical | Binary::ShiftRightArithmetic)
-            && let Some(amount) = amount
-        {
-            let x = self.of(left)?;
-            return self.shift(operation, x, amount);
-        }
-        let (x, y) = (self.of(left)?, self.of(right)?);
-        let is_float = dtype.is_float();
-        let is_bool = dtype == DType::Bool;
-        let is_signed = dtype.is_signed();
-        match operation {
-            Binary::Add if is_float => self.two(Does::AddFloats, x, y),
-            Binary::Add if is_bool => self.two(Does::Or, x, y),
-            Binary::Add => self.two(Does::Add, x, y),
-            Binary::Subtract if is_float => self.two(Does::SubtractFloats, x, y),
-            Binary::Subtract => self.two(Does::Subtract, x, y),
-            Binary::Multiply if is_float => self.two(Does::MultiplyFloats, x, y),
-            Binary::Multiply if is_bool => self.two(Does::And, x, y),
-            Binary::Multiply => self.two(Does::Multiply, x, y),
-            Binary::Divide if is_float => self.two(Does::DivideFloats, x, y),
-            Binary::Divide | Binary::Remainder => None,
-            Binary::Minimum | Binary::Maximum if is_float => {
-                let bound = self.kernel.body.as_constant(right).map(|bits| (x, y, bits));
-                let bound = bound.or_else(|| self.kernel.body.as_constant(left).map(|bits| (y, x, bits)));
-                self.float_bound(operation == Binary::Minimum, x, y, bound)
-            }
-            Binary::Minimum if is_bool => self.two(Does::And, x, y),
-            Binary::Maximum if is_bool => self.two(Does::Or, x, y),
-            Binary::Minimum => self.two(if is_signed { Does::LesserSigned } else { Does::LesserUnsigned }, x, y),
-            Binary::Maximum => self.two(if is_signed { Does::GreaterSigned } else { Does::GreaterUnsigned }, x, y),
-            Binary::And => self.two(Does::And, x, y),
-            Binary::Or => self.two(Does::Or, x, y),
-            Binary::Xor => self.two(Does::Xor, x, y),
-            // Amounts of at least the width shift everything out, here as in the body.
-            Binary::ShiftLeft => self.two(Does::ShiftLeft, x, y),
-            Binary::ShiftRightLogical => self.two(Does::ShiftRight, x, y),
-            Binary::ShiftRightArithmetic => self.two(Does::ShiftRightArithmetic, x, y),
-        }
-    }
-
-    /// The minimum or maximum of floats, as Cranelift's emitter has them: of two ways to take it, which differ only for NaNs
-    /// and zeros, what they have in common. With a constant that is neither, one way is enough; see there.
-    fn float_bound(
-        &mut self,
-        is_minimum: bool,
-        x: Value,
-        y: Value,
-        bound: Option<(Value, Value, u64)>,
-    ) -> Option<Value> {
-        let does = if is_minimum { Does::LesserFloats } else { Does::GreaterFloats };
-        if let Some((other, constant, bits)) = bound {
-            let value = match self.class.lane_bytes {
-                4 => f64::from(f32::from_bits(bits as u32)),
-                _ => f64::from_bits(bits),
-            };
-            if !value.is_nan() && !(is_minimum && value == 0.0 && value.is_sign_negative()) {
-                let bounded = self.two(does, constant, other)?;
-                let is_positive_zero = value == 0.0 && value.is_sign_positive();
-                // The sum with +0 makes +0 of −0 and keeps all else.
-                return if is_positive_zero && !is_minimum {
-                    self.two(Does::AddFloats, bounded, constant)
-                } else {
-                    Some(bounded)
-                };
-            }
-        }
-        let (first, second) = (self.two(does, x, y)?, self.two(does, y, x)?);
-        if is_minimum {
-            return self.two(Does::Or, first, second);
-        }
-        let difference = self.two(Does::Xor, first, second)?;
-        let joined = self.two(Does::Or, first, difference)?;
-        self.two(Does::SubtractFloats, joined, difference)
-    }
-
-    /// A shift by a constant amount.
-    fn shift(&mut self, operation: Binary, x: Value, amount: u64) -> Option<Value> {
-        let bits = self.class.lane_bytes as u64 * 8;
-        let does = match operation {
-            Binary::ShiftLeft => Does::ShiftLeft,
-            Binary::ShiftRightLogical => Does::ShiftRight,
-            _ => Does::ShiftRightArithmetic,
-        };
-        if amount >= bits && does != Does::ShiftRightArithmetic {
-            return Some(self.constant(0));
-        }
-        let amount = amount.min(bits - 1);
-        match self.class.shift_by(does) {
-            Some(code) => {
-                let to = self.program.value(Home::Computed);
-                let in_register = !self.class.is_zmm;
-                self.program.ops.push(Op::One { code, to, x, immediate: Some(amount as u8), in_register });
-                Some(to)
-            }
-            None => {
-                // The sign's place after the shift: flipping and subtracting it spreads it.
-                let shifted = self.shift(Binary::ShiftRightLogical, x, amount)?;
-                let sign = self.constant(1 << (bits - 1 - amount));
-                let flipped = self.two(Does::Xor, shifted, sign)?;
-                self.two(Does::Subtract, flipped, sign)
-            }
-        }
-    }
-
-    fn compare(&mut self, comparison: Comparison, dtype: DType, x: Value, y: Value) -> Option<Value> {
-        if dtype == DType::Bool {
-            return match comparison {
-                Comparison::Ne => self.two(Does::Xor, x, y),
-                Comparison::Lt => self.two(Does::AndNot, x, y),
-                Comparison::Gt => self.two(Does::AndNot, y, x),
-                Comparison::Eq | Comparison::Ge | Comparison::Le => {
-                    let opposite = match comparison {
-                        Comparison::Eq => Comparison::Ne,
-                        Comparison::Ge => Comparison::Lt,
-                        _ => Comparison::Gt,
-                    };
-                    let opposite = self.compare(opposite, dtype, x, y)?;
-                    self.not(opposite)
-                }
-            };
-        }
-        // Ordered and quiet, but for `ne`; of integers the predicates of the mask comparisons.
-        let predicate = match comparison {
-            Comparison::Eq => 0,
-            Comparison::Ne => 4,
-            Comparison::Ge if dtype.is_float() => 29,
-            Comparison::Gt if dtype.is_float() => 30,
-            Comparison::Le if dtype.is_float() => 18,
-            Comparison::Lt if dtype.is_float() => 17,
-            Comparison::Ge => 5,
-            Comparison::Gt => 6,
-            Comparison::Le => 2,
-            Comparison::Lt => 1,
-        };
-        if self.class.is_zmm {
-            let code = self.class.compare_to_mask(dtype.is_float(), dtype.is_signed());
-            let to = self.program.value(Home::Computed);
-            self.program.ops.push(Op::CompareToMask { code, to, x, y, immediate: predicate });
-            return Some(to);
-        }
-        if dtype.is_float() {
-            let code = self.class.code(Does::FloatMask)?;
-            let to = self.program.value(Home::Computed);
-            self.program.ops.push(Op::Two { code, to, x, y, immediate: Some(predicate) });
-            return Some(to);
-        }
-        let is_order = !matches!(comparison, Comparison::Eq | Comparison::Ne);
-        let (x, y) = if is_order && !dtype.is_signed() {
-            let sign = self.sign();
-            (self.two(Does::Xor, x, sign)?, self.two(Does::Xor, y, sign)?)
-        } else {
-            (x, y)
-        };
-        let (mask, is_opposite) = match comparison {
-            Comparison::Eq => (self.two(Does::EqualMask, x, y)?, false),
-            Comparison::Ne => (self.two(Does::EqualMask, x, y)?, true),
-            Comparison::Gt => (self.two(Does::GreaterMask, x, y)?, false),
-            Comparison::Le => (self.two(Does::GreaterMask, x, y)?, true),
-            Comparison::Lt => (self.two(Does::GreaterMask, y, x)?, false),
-            Comparison::Ge => (self.two(Does::GreaterMask, y, x)?, true),
-        };
-        if is_opposite { self.not(mask) } else { Some(mask) }
-    }
-
-    fn convert(&mut self, from: DType, to: DType, x: Value) -> Option<Value> {
-        if from == DType::Bool {
-            let one = if to.is_float() { self.float(1.0) } else { self.constant(1) };
-            return self.two(Does::And, x, one);
-        }
-        if to == DType::Bool {
-            let zero = self.constant(0);
-            return self.compare(Comparison::Ne, from, x, zero);
-        }
-        let bits = self.class.lane_bytes as i32 * 8;
-        match (from.is_float(), to.is_float()) {
-            (false, false) => Some(x),
-            (true, true) => (from == to).then_some(x),
-            (false, true) if from.is_signed() => self.one(Does::SignedToFloat, x, None),
-            (false, true) if self.class.code(Does::UnsignedToFloat).is_some() => {
-                self.one(Does::UnsignedToFloat, x, None)
-            }
-            (false, true) if bits == 32 => {
-                // Both halves are exact, and their sum rounds once.
-                let mask = self.constant(0xffff);
-                let (high, low) = (self.shift(Binary::ShiftRightLogical, x, 16)?, self.two(Does::And, x, mask)?);
-                let (x, z) = (self.one(Does::SignedToFloat, high, None)?, self.one(Does::SignedToFloat, low, None)?);
-                let (y, to) = (self.float(65536.0), self.program.value(Home::Computed));
-                self.program.ops.push(Op::MultiplyAdd { to, x, y, z });
-                Some(to)
-            }
-            (false, true) => None,
-            (true, false) if to.is_signed() => {
-                // What does not fit becomes the least integer. Of large numbers all bits are flipped, NaN is cleared.
-                let converted = self.one(Does::FloatToSigned, x, None)?;
-                let limit = self.float(2f64.powi(bits - 1));
-                let is_large = self.compare(Comparison::Ge, from, x, limit)?;
-                let is_number = self.compare(Comparison::Eq, from, x, x)?;
-                let saturated = self.two(Does::Xor, converted, is_large)?;
-                self.two(Does::And, saturated, is_number)
-            }
-            (true, false) => None,
-        }
     }
 }

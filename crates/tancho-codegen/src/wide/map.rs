@@ -34,12 +34,12 @@ const SAVED: [Register; 5] = [Register::RBX, Register::R12, Register::R13, Regis
 const MOST_FRAME: usize = 3584;
 
 /// What lies in the frame's words, by number.
-struct Words {
+pub(super) struct Words {
     row: usize,
     row_end: usize,
-    inner_begin: usize,
+    pub(super) inner_begin: usize,
     /// Where the loop of several vectors ends, that of one vector, and the tail.
-    ends: [usize; 3],
+    pub(super) ends: [usize; 3],
     /// The outer sizes and indices.
     sizes: usize,
     indices: usize,
@@ -48,12 +48,15 @@ struct Words {
     /// The addresses of the row, for accesses that have no register.
     bases: usize,
     strides: usize,
+    /// Where the block of a row reduction ends, and its whole groups.
+    pub(super) block_end: usize,
+    pub(super) middle: usize,
     count: usize,
 }
 
 /// A stride along an outer dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RowStride {
+pub(super) enum RowStride {
     /// In bytes, in this word.
     Word(usize),
     Bytes(i64),
@@ -62,14 +65,16 @@ enum RowStride {
 /// The most operations in a loop of several vectors: longer ones have enough in flight by themselves.
 const MOST_UNROLLED: usize = 48;
 
-struct Function<'k> {
-    assembler: Assembler,
-    class: Class,
+pub(super) struct Function<'k> {
+    pub(super) assembler: Assembler,
+    pub(super) class: Class,
     kernel: &'k Kernel,
-    words: Words,
+    pub(super) words: Words,
     /// Of each access, the outer dimension (none: the row's number) and the stride along it.
     strides: Vec<Vec<(Option<usize>, RowStride)>>,
-    places: Places,
+    /// The sizes of the elements of the rows in scratch memory, which are accesses behind the kernel's.
+    scratch_rows: Vec<usize>,
+    pub(super) places: Places,
 }
 
 /// The function's code and listing; `None` if its frame would be too large.
@@ -77,6 +82,7 @@ pub(super) fn emit_map(
     kernel: &Kernel,
     class: Class,
     lowered: &Lowered,
+    slots: usize,
     with_listing: bool,
 ) -> Option<Result<(Vec<u8>, String), crate::emit::EmitError>> {
     let pressure = lowered.points.pressure().max(1);
@@ -89,40 +95,28 @@ pub(super) fn emit_map(
     let by_use = main.by_use();
     let pinned: Vec<Home> = by_use.iter().take(n_pinned).map(|value| main.homes[value.index()]).collect();
 
-    let mut function = Function::new(kernel, class, lowered.slots, with_listing);
-    function.enter();
-    function.load_arguments();
-    function.split_inner(times);
-    let (exit, row) = (function.assembler.label(), function.assembler.label());
-    function.load(Register::RAX, function.words.row);
-    function.compare(Register::RAX, function.words.row_end);
-    function.assembler.jump(Code::Jge_rel32_64, exit);
-    function.split_row();
+    let mut function = Function::new(kernel, class, slots, Vec::new(), with_listing);
     // The program of a row uses all registers.
     let is_pinned_once = lowered.row.ops.is_empty();
-    if is_pinned_once {
-        function.pin(&pinned);
-    }
-    function.assembler.bind(row);
-    function.find_row();
+    let lanes = class.lanes();
+    let labels = function.begin([lanes * times, lanes], 1, if is_pinned_once { &pinned } else { &[] });
     function.program(&lowered.row, &[], false);
     if !is_pinned_once {
         function.pin(&pinned);
     }
     function.inner_loops(&main, &lowered.points, times, &pinned);
-    function.next_row(row);
-    function.assembler.bind(exit);
-    function.leave();
-    let frame = function.places.slots_offset as usize + function.places.slots * class.bytes();
-    if frame > MOST_FRAME {
-        return None;
-    }
-    Some(function.assembler.finish(frame))
+    function.finish(labels)
 }
 
 impl<'k> Function<'k> {
-    fn new(kernel: &'k Kernel, class: Class, slots: usize, with_listing: bool) -> Self {
-        let n_accesses = kernel.accesses().count();
+    pub(super) fn new(
+        kernel: &'k Kernel,
+        class: Class,
+        slots: usize,
+        scratch_rows: Vec<usize>,
+        with_listing: bool,
+    ) -> Self {
+        let n_accesses = kernel.accesses().count() + scratch_rows.len();
         let mut count = 0;
         let mut take = |n: usize| {
             count += n;
@@ -138,6 +132,8 @@ impl<'k> Function<'k> {
             pointers: take(n_accesses),
             bases: take(n_accesses),
             strides: take(n_accesses * (kernel.outer + 1)),
+            block_end: take(1),
+            middle: take(1),
             count: 0,
         };
         let words = Words { count, ..words };
@@ -148,24 +144,53 @@ impl<'k> Function<'k> {
             slots_offset,
             slots,
         };
-        Function { assembler: Assembler::new(with_listing), class, kernel, words, strides: Vec::new(), places }
+        let assembler = Assembler::new(with_listing);
+        Function { assembler, class, kernel, words, strides: Vec::new(), scratch_rows, places }
     }
 
-    fn word(&self, word: usize) -> MemoryOperand {
+    /// What comes before a row's programs: the arguments, and the loop over rows. Gives the loop's begin and its exit.
+    pub(super) fn begin(&mut self, steps: [usize; 2], parts: usize, pinned: &[Home]) -> [Label; 2] {
+        self.enter();
+        self.load_arguments();
+        self.split_inner(steps, parts);
+        let (row, exit) = (self.assembler.label(), self.assembler.label());
+        self.load(Register::RAX, self.words.row);
+        self.compare(Register::RAX, self.words.row_end);
+        self.assembler.jump(Code::Jge_rel32_64, exit);
+        self.split_row();
+        self.pin(pinned);
+        self.assembler.bind(row);
+        self.find_row();
+        [row, exit]
+    }
+
+    /// What comes behind a row's programs; the code and the listing, `None` if the frame is too large.
+    pub(super) fn finish(
+        mut self,
+        [row, exit]: [Label; 2],
+    ) -> Option<Result<(Vec<u8>, String), crate::emit::EmitError>> {
+        self.next_row(row);
+        self.assembler.bind(exit);
+        self.leave();
+        let frame = self.places.slots_offset as usize + self.places.slots * self.class.bytes();
+        (frame <= MOST_FRAME).then(|| self.assembler.finish(frame))
+    }
+
+    pub(super) fn word(&self, word: usize) -> MemoryOperand {
         MemoryOperand::with_base_displ(Register::RSP, word as i64 * 8)
     }
 
-    fn load(&mut self, register: Register, word: usize) {
+    pub(super) fn load(&mut self, register: Register, word: usize) {
         let memory = self.word(word);
         self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, register, memory));
     }
 
-    fn store(&mut self, word: usize, register: Register) {
+    pub(super) fn store(&mut self, word: usize, register: Register) {
         let memory = self.word(word);
         self.assembler.push(Instruction::with2(Code::Mov_rm64_r64, memory, register));
     }
 
-    fn compare(&mut self, register: Register, word: usize) {
+    pub(super) fn compare(&mut self, register: Register, word: usize) {
         let memory = self.word(word);
         self.assembler.push(Instruction::with2(Code::Cmp_r64_rm64, register, memory));
     }
@@ -174,7 +199,7 @@ impl<'k> Function<'k> {
         self.assembler.push(Instruction::with2(code, to, from));
     }
 
-    fn immediate(&mut self, code: Code, to: Register, value: i32) {
+    pub(super) fn immediate(&mut self, code: Code, to: Register, value: i32) {
         self.assembler.push(Instruction::with2(code, to, value));
     }
 
@@ -251,17 +276,31 @@ impl<'k> Function<'k> {
             }
             self.strides.push(strides);
         }
-        for access in 0..self.strides.len() {
+        let n_accesses = self.strides.len();
+        for access in 0..n_accesses {
             let memory = MemoryOperand::with_base_displ(Register::RDI, 8 * access as i64);
             self.assembler.push(Instruction::with2(Code::Mov_r64_rm64, Register::RAX, memory));
             self.store(self.words.pointers + access, Register::RAX);
         }
+        // The rows in scratch memory, whose address is in `rdx`, each aligned to 64 bytes.
+        for (row, bytes) in self.scratch_rows.clone().into_iter().enumerate() {
+            self.store(self.words.pointers + n_accesses + row, Register::RDX);
+            self.strides.push(Vec::new());
+            self.load(Register::RAX, self.words.ends[2]);
+            let begin = self.word(self.words.inner_begin);
+            self.assembler.push(Instruction::with2(Code::Sub_r64_rm64, Register::RAX, begin));
+            let scaled = Instruction::with3(Code::Imul_r64_rm64_imm32, Register::RAX, Register::RAX, bytes as i32);
+            self.assembler.push(scaled);
+            self.immediate(Code::Add_rm64_imm32, Register::RAX, 63);
+            self.immediate(Code::And_rm64_imm32, Register::RAX, -64);
+            self.two(Code::Add_r64_rm64, Register::RDX, Register::RAX);
+        }
     }
 
     /// Finds where the loops over the inner dimension end, and which lanes the tail has.
-    fn split_inner(&mut self, times: usize) {
+    fn split_inner(&mut self, steps: [usize; 2], parts: usize) {
         let lanes = self.class.lanes();
-        for (word, step) in [(self.words.ends[0], lanes * times), (self.words.ends[1], lanes)] {
+        for (word, step) in self.words.ends.into_iter().zip(steps) {
             self.load(Register::RAX, self.words.ends[2]);
             let begin = self.word(self.words.inner_begin);
             self.assembler.push(Instruction::with2(Code::Sub_r64_rm64, Register::RAX, begin));
@@ -280,7 +319,12 @@ impl<'k> Function<'k> {
             self.immediate(Code::Mov_r32_imm32, Register::EAX, 1);
             self.two(Code::Shl_rm32_CL, Register::EAX, Register::CL);
             self.immediate(Code::Sub_rm32_imm8, Register::EAX, 1);
-            self.two(Code::VEX_Kmovw_kr_r32, TAIL_MASK, Register::EAX);
+            for part in 0..parts as u32 {
+                if part > 0 {
+                    self.immediate(Code::Shr_rm32_imm8, Register::EAX, lanes as i32);
+                }
+                self.two(Code::VEX_Kmovw_kr_r32, TAIL_MASK + part, Register::EAX);
+            }
             return;
         }
         let is_single = self.class.lane_bytes == 4;
@@ -289,13 +333,16 @@ impl<'k> Function<'k> {
         } else {
             (Code::VEX_Vpbroadcastq_ymm_xmmm64, Code::VEX_Vpcmpgtq_ymm_ymm_ymmm256)
         };
-        let indices = (0..lanes as u64).flat_map(|lane| lane.to_le_bytes()[..self.class.lane_bytes].to_vec()).collect();
-        let indices = MemoryOperand::with_base_displ(POOL, self.assembler.constant(indices));
         self.two(Code::VEX_Vmovq_xmm_rm64, Register::XMM0, Register::RCX);
         self.two(spread, Register::YMM0, Register::XMM0);
-        self.assembler.push(Instruction::with3(greater, Register::YMM0, Register::YMM0, indices));
-        let slot = slot_memory(self.class, &self.places, TAIL_SLOT);
-        self.assembler.push(Instruction::with2(self.class.store(), slot, Register::YMM0));
+        for part in 0..parts {
+            let indices = part * lanes..(part + 1) * lanes;
+            let indices = indices.flat_map(|lane| (lane as u64).to_le_bytes()[..self.class.lane_bytes].to_vec());
+            let indices = MemoryOperand::with_base_displ(POOL, self.assembler.constant(indices.collect()));
+            self.assembler.push(Instruction::with3(greater, Register::YMM1, Register::YMM0, indices));
+            let slot = slot_memory(self.class, &self.places, TAIL_SLOT + part);
+            self.assembler.push(Instruction::with2(self.class.store(), slot, Register::YMM1));
+        }
     }
 
     /// The outer indices of the first row.
@@ -364,17 +411,17 @@ impl<'k> Function<'k> {
         self.assembler.jump(Code::Jl_rel32_64, row);
     }
 
-    fn program(&mut self, program: &Program, pinned: &[Home], is_tail: bool) {
+    pub(super) fn program(&mut self, program: &Program, pinned: &[Home], is_tail: bool) {
         emit_program(&mut self.assembler, self.class, &mut self.places, program, pinned, is_tail);
     }
 
     /// Loads the pinned values.
-    fn pin(&mut self, pinned: &[Home]) {
+    pub(super) fn pin(&mut self, pinned: &[Home]) {
         for (index, home) in pinned.iter().enumerate() {
             let memory = match *home {
                 Home::Constant(bits) => constant_memory(&mut self.assembler, self.class, bits),
                 Home::Slot(slot) => slot_memory(self.class, &self.places, slot),
-                Home::Computed => continue,
+                Home::Computed | Home::Accumulator(_) => continue,
             };
             let register = vector_register(self.class, self.class.registers() - 1 - index);
             self.assembler.push(Instruction::with2(self.class.load(), register, memory));

@@ -1,14 +1,16 @@
 //! The wide emitter: kernels as x86-64 code with vectors of 256 bits (AVX2 and FMA) or 512 bits (AVX-512).
 //!
-//! One emitter serves both classes of registers; what differs is in [`codes`]. It does the same exactly defined instructions
-//! as the Cranelift emitter, and gives the same bits. It takes map kernels whose values are all of 4 or all of 8 bytes
-//! (`bool`s as masks between them), whose accesses are side by side along the inner dimension or constant, and whose
-//! instructions the processor has for vectors; [`emit`] gives `None` for the others, which Cranelift compiles.
+//! One emitter serves both classes of registers; what differs is in `codes`. It does the same exactly defined instructions
+//! as the Cranelift emitter, and gives the same bits. It takes map and row kernels whose values are all of 4 or all of 8
+//! bytes (`bool`s as masks between them), whose accesses are side by side along the inner dimension or constant, and whose
+//! instructions the processor has for vectors; [`listing`] gives `None` for the others, which Cranelift compiles.
 //!
-//! The way of a kernel: `lower` makes operations on whole vectors of its body ([`program`]), one list for a row and one for
-//! a vector of points; `map` writes the loops, with several vectors in flight where the body is short; `allocate` gives
-//! registers and writes the instructions; `assembler` encodes them. The tail of a row, less than a vector, is the same
-//! instructions with masked loads and stores.
+//! The way of a kernel: `lower` and `operations` make operations on whole vectors of its body (`program`), one list for a
+//! row and one for a vector of points; `map` and `row` write the loops, with several vectors in flight where the body is
+//! short; `allocate` gives registers and writes the instructions; `assembler` encodes them. The tail of a row, less than a
+//! vector, is the same instructions with masked loads and stores.
+//!
+//! The AVX-512 code is encoded in every test of the AVX2 code, and run where the processor has it; it has not been run yet.
 
 mod allocate;
 mod assembler;
@@ -16,12 +18,14 @@ mod codes;
 mod isa;
 mod lower;
 mod map;
+mod operations;
 mod program;
+mod row;
 
 pub use isa::Isa;
 
 use crate::emit::EmitError;
-use crate::kernel::Kernel;
+use crate::kernel::{Form, Kernel};
 use codes::Class;
 
 /// The code of a kernel's function, aligned to [`ALIGNMENT`], with its constants behind it.
@@ -56,8 +60,15 @@ pub(crate) fn emit(kernel: &Kernel, isa: Isa, with_listing: bool) -> Option<Resu
         return None;
     }
     let class = Class { is_zmm, lane_bytes: lower::lane_bytes(kernel)? };
-    let lowered = lower::lower(kernel, class)?;
-    let emitted = map::emit_map(kernel, class, &lowered, with_listing)?;
+    let emitted = match kernel.form {
+        Form::Map => {
+            let mut slots = lower::MOST_PARTS;
+            let lowered = lower::lower_map(kernel, class, &mut slots)?;
+            map::emit_map(kernel, class, &lowered, slots, with_listing)?
+        }
+        Form::Row => row::emit_row(kernel, class, with_listing)?,
+        Form::Column | Form::Sequence => return None,
+    };
     Some(emitted.map(|(bytes, listing)| {
         let listing = if with_listing { format!("; emitted by wide {}\n{listing}", isa.name()) } else { listing };
         WideCode { bytes, listing }

@@ -21,6 +21,8 @@ pub(super) enum Home {
     Constant(u64),
     /// It lies in a slot of the frame.
     Slot(usize),
+    /// A register that is carried through a loop; it is always pinned.
+    Accumulator(usize),
 }
 
 /// What is done. Where there are several operands that are no destination, only the last one may lie in memory.
@@ -39,6 +41,17 @@ pub(super) enum Op {
     },
     Store {
         access: usize,
+        value: Value,
+        part: usize,
+    },
+    /// The row's one element.
+    StoreOne {
+        access: usize,
+        value: Value,
+    },
+    /// Makes a value the accumulator's; in the tail only of the lanes that there are.
+    Carry {
+        accumulator: usize,
         value: Value,
         part: usize,
     },
@@ -89,7 +102,9 @@ impl Op {
     pub(super) fn operands(&self) -> impl Iterator<Item = Value> {
         let operands = match *self {
             Op::Load { .. } | Op::Broadcast { .. } => [None; 3],
-            Op::Store { value, .. } | Op::Keep { value, .. } => [Some(value), None, None],
+            Op::Store { value, .. } | Op::StoreOne { value, .. } | Op::Carry { value, .. } | Op::Keep { value, .. } => {
+                [Some(value), None, None]
+            }
             Op::One { x, .. } => [Some(x), None, None],
             Op::Two { x, y, .. } | Op::CompareToMask { x, y, .. } => [Some(x), Some(y), None],
             Op::MultiplyAdd { x, y, z, .. } => [Some(x), Some(y), Some(z)],
@@ -107,7 +122,7 @@ impl Op {
             | Op::CompareToMask { to, .. }
             | Op::MultiplyAdd { to, .. }
             | Op::Select { to, .. } => Some(to),
-            Op::Store { .. } | Op::Keep { .. } => None,
+            Op::Store { .. } | Op::StoreOne { .. } | Op::Carry { .. } | Op::Keep { .. } => None,
         }
     }
 
@@ -117,6 +132,10 @@ impl Op {
             Op::Load { to, access, part } => Op::Load { to: of(to), access, part: part + by },
             Op::Broadcast { to, access } => Op::Broadcast { to: of(to), access },
             Op::Store { access, value, part } => Op::Store { access, value: of(value), part: part + by },
+            Op::StoreOne { access, value } => Op::StoreOne { access, value: of(value) },
+            Op::Carry { accumulator, value, part } => {
+                Op::Carry { accumulator: accumulator + by, value: of(value), part: part + by }
+            }
             Op::Keep { slot, value } => Op::Keep { slot, value: of(value) },
             Op::One { code, to, x, immediate, in_register } => {
                 Op::One { code, to: of(to), x: of(x), immediate, in_register }
@@ -153,9 +172,11 @@ impl Program {
     pub(super) fn unrolled(&self, times: usize) -> Program {
         let mut unrolled = Program { ops: Vec::with_capacity(self.ops.len() * times), homes: self.homes.clone() };
         let mut copies: Vec<Vec<Value>> = vec![(0..self.homes.len() as u32).map(Value).collect()];
-        for _ in 1..times {
+        for part in 1..times {
             let copy = (0..self.homes.len() as u32).map(Value).map(|value| match self.homes[value.index()] {
                 Home::Computed => unrolled.value(Home::Computed),
+                // Each part has an accumulator of its own.
+                Home::Accumulator(first) => unrolled.value(Home::Accumulator(first + part)),
                 Home::Constant(_) | Home::Slot(_) => value,
             });
             copies.push(copy.collect());
@@ -201,7 +222,8 @@ impl Program {
         }
         let mut values: Vec<Value> = (0..self.homes.len() as u32)
             .map(Value)
-            .filter(|&value| !self.is_computed(value) && uses[value.index()] > 0)
+            .filter(|&value| matches!(self.homes[value.index()], Home::Constant(_) | Home::Slot(_)))
+            .filter(|&value| uses[value.index()] > 0)
             .collect();
         values.sort_by_key(|value| std::cmp::Reverse(uses[value.index()]));
         values

@@ -160,7 +160,7 @@ impl Case {
         expected.execute();
         let kernel = Arc::new(self.kernel.clone());
         for isa in Isa::ALL.into_iter().filter(|isa| isa.is_supported()) {
-            let code = code::compile_for(isa, &[kernel.clone()]).unwrap().remove(0);
+            let code = code::compile_for(isa, std::slice::from_ref(&kernel)).unwrap().remove(0);
             self.check_code(&code, isa, tiles, &expected);
         }
     }

@@ -30,14 +30,14 @@ pub use create::{arange, eye, full, iota, linspace, ones, zeros};
 pub use dot::{DotAxes, matmul, tensordot};
 pub use effect::{Values, assert_all, print};
 pub use elementwise::{maximum, minimum, select};
-pub use loops::{TripRange, Trips, for_loop, while_loop, while_loop_bounded};
-pub use scan::{map, scan, scan_reverse};
 pub(crate) use index::resolve_indices;
 pub use linalg::TriangularOptions;
+pub use loops::{TripRange, Trips, for_loop, while_loop, while_loop_bounded};
 pub use nn::{
     elu, gelu, gelu_tanh, layer_norm, leaky_relu, log_softmax, one_hot, relu, sigmoid, silu, softmax, softplus, tanh,
 };
 pub use random::rng_bit_generator;
+pub use scan::{map, scan, scan_reverse};
 pub(crate) use scatter::{ScatterKind, scatter_build};
 pub use scatter::{
     segment_max, segment_min, segment_prod, segment_sum, tensor_scatter_nd_add, tensor_scatter_nd_max,

@@ -26,8 +26,8 @@ use crate::trace::{self, TraceId};
 use crate::tree::{Tree, flatten};
 
 pub(crate) use jacobian::add_jacobian;
-pub(crate) use replay::{add_gradients, diff_error, ones};
 pub(crate) use log::{RecordId, distinct, is_active, is_recording, is_same, read_variable, record};
+pub(crate) use replay::{add_gradients, diff_error, ones};
 pub use sources::{AsSource, OnlyTensors, Source, Sources, visit_sources};
 
 /// Remembers what is computed, for gradients.
@@ -238,7 +238,8 @@ impl GradientTape {
             && weights.len() != targets.len()
         {
             let message = format!("{} weights are given for {} targets", weights.len(), targets.len());
-            return Err(Error::at(ErrorKind::Op { op: "gradient", message }, location)).inspect_err(trace::record_error);
+            return Err(Error::at(ErrorKind::Op { op: "gradient", message }, location))
+                .inspect_err(trace::record_error);
         }
         match &self.place {
             Place::Eager(id) => {

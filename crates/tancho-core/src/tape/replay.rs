@@ -119,9 +119,10 @@ fn run(
         .map(|tensor| tensor.value().ok_or_else(|| trace::not_a_value("gradient", tensor, location)))
         .collect::<Result<_>>()?;
     let mut arguments: Vec<Argument> = arrays.into_iter().map(Argument::Lend).collect();
-    let results = compiled.plan.run(&mut arguments).map_err(|source| {
-        Error::at(ErrorKind::Call { graph: "gradient".into(), source }, location)
-    })?;
+    let results = compiled
+        .plan
+        .run(&mut arguments)
+        .map_err(|source| Error::at(ErrorKind::Call { graph: "gradient".into(), source }, location))?;
     let results: SmallVec<[Tensor; 1]> = if log::is_recording() {
         log::record(&compiled.graph, inputs, results)
     } else {
@@ -214,10 +215,8 @@ impl<'a> List<'a> {
 
     fn compile(&self, weights: Weights<'_>, location: &'static Location<'static>) -> Result<Compiled> {
         let (graph, parameters, results) = self.build(weights, location)?;
-        let shapes: Vec<(DType, Shape)> = graph
-            .parameter_types()
-            .map(|of| (of.dtype, of.known_shape().unwrap_or_default()))
-            .collect();
+        let shapes: Vec<(DType, Shape)> =
+            graph.parameter_types().map(|of| (of.dtype, of.known_shape().unwrap_or_default())).collect();
         let shapes: Vec<(DType, &Shape)> = shapes.iter().map(|(dtype, shape)| (*dtype, shape)).collect();
         let executable = Executable::compile(graph.clone(), &CompileOptions::default())
             .map_err(|source| Error::at(ErrorKind::Compile { graph: "gradient".into(), source }, location))?;
@@ -339,14 +338,16 @@ fn add_entry(
 ) -> Result<Vec<Value>> {
     let is_known = |of: &TensorType| of.known_shape().is_some();
     let plain = !entry.has_side_effect()
-        && entry.node_ids().all(|id| entry.node(id).types().iter().all(is_known) && entry.node(id).op().is_none_or(|op| op.regions().is_empty()));
+        && entry.node_ids().all(|id| {
+            entry.node(id).types().iter().all(is_known) && entry.node(id).op().is_none_or(|op| op.regions().is_empty())
+        });
     if plain {
         return Ok(graph.inline(entry, operands, Op::clone, TensorType::clone, Span::clone));
     }
     let callee = if entry.has_side_effect() { Arc::new(without_effects(entry)) } else { entry.clone() };
-    let node = graph.add(Op::Control(ControlOp::call(callee)), operands, Span::NONE).map_err(|error| {
-        Error::at(ErrorKind::Op { op: "gradient", message: error.message }, location)
-    })?;
+    let node = graph
+        .add(Op::Control(ControlOp::call(callee)), operands, Span::NONE)
+        .map_err(|error| Error::at(ErrorKind::Op { op: "gradient", message: error.message }, location))?;
     let n_results = graph.node(node).types().len() as u32;
     Ok((0..n_results).map(|result| Value { node, result }).collect())
 }

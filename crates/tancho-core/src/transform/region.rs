@@ -40,14 +40,17 @@ pub(super) fn trace_function<Args: ArgumentList, F: Trace<Args>>(
     Ok(FunctionGraph { callee, out })
 }
 
-pub(super) fn leaf_types(op: &'static str, leaves: &[Tensor], location: &'static Location<'static>) -> Result<Vec<TensorType>> {
+pub(super) fn leaf_types(
+    op: &'static str,
+    leaves: &[Tensor],
+    location: &'static Location<'static>,
+) -> Result<Vec<TensorType>> {
     leaves
         .iter()
         .map(|leaf| {
             leaf.check()?;
-            leaf_type(leaf).ok_or_else(|| {
-                Error::at(ErrorKind::Op { op, message: "an argument has no type".into() }, location)
-            })
+            leaf_type(leaf)
+                .ok_or_else(|| Error::at(ErrorKind::Op { op, message: "an argument has no type".into() }, location))
         })
         .collect()
 }

@@ -1,8 +1,8 @@
 //! Functions made of functions: batches, directional derivatives, gradients of the user's.
 
 use tancho_core::{
-    GradientTape, Result, Tensor, Transform, Variable, checkpoint, custom_gradient, function, grad, hessian, jacobian, jvp,
-    tensor, vjp, vmap,
+    GradientTape, Result, Tensor, Transform, Variable, checkpoint, custom_gradient, function, grad, hessian, jacobian,
+    jvp, tensor, vjp, vmap,
 };
 
 #[track_caller]
@@ -27,7 +27,10 @@ fn a_batch_does_for_each_element_what_the_function_does_for_one() -> Result<()> 
     check(&columns.call(&x)?, &[9.0, 12.0]);
     check(&vmap(vmap(|x: Tensor| x.square())).call(&x)?, &[1.0, 4.0, 9.0, 16.0, 25.0, 36.0]);
     check_error(dots().axes(&[None, None]).call((&x, &w)), "vmap: no argument has a batch");
-    check_error(vmap(|x: Tensor, y: Tensor| x + y.sum(..)).call((&x, &w)), "vmap: the sizes of the batch differ: 3 and 2");
+    check_error(
+        vmap(|x: Tensor, y: Tensor| x + y.sum(..)).call((&x, &w)),
+        "vmap: the sizes of the batch differ: 3 and 2",
+    );
     Ok(())
 }
 
@@ -117,9 +120,10 @@ fn a_checkpoint_has_the_same_gradient() -> Result<()> {
 #[test]
 fn a_gradient_of_the_users_own() -> Result<()> {
     let doubled = || {
-        custom_gradient(|x: Tensor, y: Tensor| x * y, |(x, y): (Tensor, Tensor), weights: Tensor| {
-            (2.0 * &y * &weights, 10.0 * x * weights)
-        })
+        custom_gradient(
+            |x: Tensor, y: Tensor| x * y,
+            |(x, y): (Tensor, Tensor), weights: Tensor| (2.0 * &y * &weights, 10.0 * x * weights),
+        )
     };
     let (x, y) = (tensor(3.0f32), tensor(5.0f32));
     check(&doubled().call((&x, &y))?, &[15.0]);
