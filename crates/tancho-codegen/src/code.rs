@@ -104,7 +104,7 @@ impl Code {
         &self.text
     }
 
-    /// The kernel in Cranelift IR, written anew.
+    /// The kernel in Cranelift IR, written anew: what Cranelift would be given, also where the wide emitter made the code.
     pub fn clif(&self) -> String {
         let mut context = Context::new();
         match isa().and_then(|isa| build(&self.source, &mut context, &mut FunctionBuilderContext::new(), isa)) {
