@@ -12,6 +12,9 @@
 //!
 //! No user code runs while the stack is borrowed.
 
+mod state;
+mod tapes;
+
 use std::cell::{self, RefCell};
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -19,18 +22,20 @@ use std::sync::{Arc, Weak};
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use tancho_ir::ops::{ControlOp, ShapeOp};
+use tancho_ir::ops::ControlOp;
 use tancho_ir::{Graph, NodeId, Op, Relation, Scope, Span, TensorType, Value};
-use tancho_runtime::{CompileOptions, Executable};
 use tancho_tensor::{Array, DType, Shape};
 
 use crate::builder::{Build, BuildAll, Builder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::region::{Input, sizes_op};
-use crate::signature::legal_name;
-use crate::tape::{self, Mark, Source};
+use crate::tape;
 use crate::tensor::{Repr, Tensor, TraceNode};
 use crate::variable::{BoundVariable, Cell};
+
+use state::variable_value;
+pub(crate) use state::{UsedVariable, assign_variable, initial_value, note_creation, read_variable};
+pub(crate) use tapes::{Watched, distinct, gradients, jacobian, mark, set_recording, watch};
 
 /// How deep traces may nest; what goes deeper is taken for a recursion without end.
 const MOST_NESTED: usize = 64;
@@ -78,24 +83,6 @@ struct Trace {
     /// Tensors from outside by which an eager tape may want a gradient, with the constants that stand for them.
     outside: Vec<(Tensor, Value)>,
     error: Option<Error>,
-}
-
-/// A variable that a trace uses.
-#[derive(Clone)]
-pub(crate) struct UsedVariable {
-    pub(crate) cell: Arc<Cell>,
-    /// What it holds when the graph begins.
-    pub(crate) parameter: Value,
-    /// What it holds now.
-    pub(crate) current: Value,
-    /// What it has held, each with the bound of ids when it came to hold it.
-    pub(crate) history: Vec<(Value, usize)>,
-}
-
-impl UsedVariable {
-    pub(crate) fn is_assigned(&self) -> bool {
-        self.current != self.parameter
-    }
 }
 
 /// Captured tensors are one constant where they share their memory, scalars where they have the same bits.
@@ -290,266 +277,6 @@ pub(crate) fn stage_with_state(
     })
 }
 
-/// What a variable holds at this point of the active trace.
-pub(crate) fn read_variable(cell: &Arc<Cell>, location: &'static Location<'static>) -> Tensor {
-    STACK.with_borrow_mut(|stack| {
-        let level = stack.len() - 1;
-        match variable_value(stack, level, cell, location) {
-            Ok(value) => stack[level].tensor(value, location),
-            Err(error) => fail(stack, error),
-        }
-    })
-}
-
-/// Lets a variable hold a tensor from this point of the active trace on. Gradients do not flow through an assignment.
-pub(crate) fn assign_variable(
-    op: &'static str,
-    cell: &Arc<Cell>,
-    tensor: &Tensor,
-    location: &'static Location<'static>,
-) -> Result<()> {
-    STACK.with_borrow_mut(|stack| {
-        let level = stack.len() - 1;
-        let value = operand_values(op, &[tensor], location, stack)?[0];
-        variable_value(stack, level, cell, location)?;
-        let trace = &mut stack[level];
-        let of = trace.graph.type_of(value).clone();
-        cell.check_type(op, &of, location)?;
-        for (size, expected) in of.dims.iter().zip(&cell.of().dims) {
-            trace.graph.add_constraint(Relation::Equal(size.clone(), expected.clone()), span_at(location));
-        }
-        let held = trace.add_node(op, Op::Control(ControlOp::StopGradient), &[value], location)?[0];
-        trace.assign(cell, held);
-        Ok(())
-    })
-}
-
-/// The value of a variable in a trace; one that uses it for the first time gets a parameter for it.
-fn variable_value(
-    stack: &mut [Trace],
-    level: usize,
-    cell: &Arc<Cell>,
-    location: &'static Location<'static>,
-) -> Result<Value> {
-    if let Some(used) = stack[level].variables.iter().find(|used| used.cell.id() == cell.id()) {
-        return Ok(used.current);
-    }
-    match stack[level].kind {
-        Kind::Function { .. } => {}
-        // The trace around has to have a value for the operand.
-        Kind::Region => drop(variable_value(stack, level - 1, cell, location)?),
-        Kind::Body => {
-            let message = format!("{} cannot be used in a function of scalars", cell.called());
-            return Err(Error::at(ErrorKind::Message(message), location));
-        }
-    }
-    let trace = &mut stack[level];
-    let parameter = trace.graph.add_parameter(Some(&trace.free_name(cell.name())), cell.of().clone(), Span::NONE);
-    let history = vec![(parameter, 0)];
-    trace.variables.push(UsedVariable { cell: cell.clone(), parameter, current: parameter, history });
-    Ok(parameter)
-}
-
-/// Takes down that a variable was made, for the check when the trace is closed.
-pub(crate) fn note_creation(cell: &Arc<Cell>) {
-    STACK.with_borrow_mut(|stack| {
-        if let Some(trace) = stack.last_mut() {
-            trace.created.push(Arc::downgrade(cell));
-        }
-    });
-}
-
-/// The same value, as a value of the active trace that nothing else is.
-pub(crate) fn distinct(tensor: &Tensor) -> Tensor {
-    let location = Location::caller();
-    STACK.with_borrow_mut(|stack| {
-        let result = operand_values("identity", &[tensor], location, stack).and_then(|operands| {
-            let trace = stack.last_mut().expect("a trace is active");
-            let dims = trace.graph.type_of(operands[0]).dims.clone();
-            let values = trace.add_node("identity", Op::Shape(ShapeOp::Reshape { dims }), &operands, location)?;
-            Ok(trace.tensor(values[0], location))
-        });
-        result.unwrap_or_else(|error| fail(stack, error))
-    })
-}
-
-/// What a tape of a trace watches.
-pub(crate) enum Watched {
-    Value(Value),
-    Variable(u64),
-}
-
-/// The mark of a new tape in the active trace, where there is one.
-pub(crate) fn mark(watches_variables: bool) -> Option<Mark> {
-    STACK.with_borrow(|stack| {
-        let trace = stack.last()?;
-        let recorded = vec![(trace.graph.id_bound(), None)];
-        Some(Mark { trace: trace.id, recorded, watched: Vec::new(), watches_variables, used: false })
-    })
-}
-
-pub(crate) fn watch(mark: &mut Mark, source: Source<'_>) {
-    if let Some(cell) = source.cell() {
-        mark.watched.push(Watched::Variable(cell.id()));
-        return;
-    }
-    STACK.with_borrow_mut(|stack| {
-        if stack.last().is_none_or(|trace| trace.id != mark.trace) {
-            return;
-        }
-        // A value of a trace around a region is captured here, if it can be: what cannot be used needs no watching.
-        let node = own_value("watch", source, stack, Location::caller()).ok().flatten();
-        let Some(trace) = stack.last_mut() else { return };
-        match &source.tensor().0 {
-            Repr::Node(_) => mark.watched.extend(node.map(Watched::Value)),
-            Repr::Value(array) => mark.watched.push(Watched::Value(trace.watched_constant(array))),
-            Repr::Recorded(recorded) => mark.watched.push(Watched::Value(trace.watched_constant(&recorded.array))),
-            Repr::Variable(_) | Repr::Placeholder(_) | Repr::Error(_) => {}
-        }
-    });
-}
-
-/// The value that stands in the active trace for a source which is a value of this trace or of one around it.
-fn own_value(
-    op: &str,
-    source: Source<'_>,
-    stack: &mut [Trace],
-    location: &'static Location<'static>,
-) -> Result<Option<Value>> {
-    let tensor = source.tensor();
-    match &tensor.0 {
-        Repr::Node(_) => Ok(Some(operand_values(op, &[tensor], location, stack)?[0])),
-        Repr::Value(_) | Repr::Recorded(_) | Repr::Variable(_) | Repr::Placeholder(_) | Repr::Error(_) => Ok(None),
-    }
-}
-
-pub(crate) fn set_recording(mark: &mut Mark, on: bool) {
-    let bound = STACK.with_borrow(|stack| {
-        stack.iter().find(|trace| trace.id == mark.trace).map_or(0, |trace| trace.graph.id_bound())
-    });
-    match mark.recorded.last_mut() {
-        Some((_, end @ None)) if !on => *end = Some(bound),
-        Some((_, Some(_))) | None if on => mark.recorded.push((bound, None)),
-        Some(_) | None => {}
-    }
-}
-
-/// Adds gradients of tensors by sources to the active trace, as the tape with a mark has recorded it.
-pub(crate) fn gradients(
-    mark: &Mark,
-    targets: &[Tensor],
-    weights: Option<&[Tensor]>,
-    sources: &[Source<'_>],
-    location: &'static Location<'static>,
-) -> Result<Vec<Option<Tensor>>> {
-    STACK.with_borrow_mut(|stack| {
-        check_mark("gradient", mark, stack, location)?;
-        let targets = operand_values("gradient", &targets.iter().collect::<Vec<_>>(), location, stack)?;
-        let weights = match weights {
-            Some(weights) => Some(operand_values("gradient", &weights.iter().collect::<Vec<_>>(), location, stack)?),
-            None => None,
-        };
-        let trace = stack.last_mut().expect("a trace is active");
-        let mut seeds = Vec::new();
-        for (place, &target) in targets.iter().enumerate() {
-            let of = trace.graph.type_of(target).clone();
-            let weight = match &weights {
-                Some(weights) => weights[place],
-                None if of.dtype.is_float() => tape::ones(&mut trace.graph, &of, location)?,
-                None => continue,
-            };
-            if trace.graph.type_of(weight).dtype != of.dtype || trace.graph.type_of(weight).dims != of.dims {
-                let message = format!("the weights {} are not of the target's type {of}", trace.graph.type_of(weight));
-                return Err(Error::at(ErrorKind::Op { op: "gradient", message }, location));
-            }
-            seeds.push((target, weight));
-        }
-        let sources = source_values("gradient", mark, sources, stack, location)?;
-        let trace = stack.last_mut().expect("a trace is active");
-        let grads = tape::add_gradients(&mut trace.graph, &seeds, &sources, &|id| mark.includes(id), location)?;
-        Ok(grads.into_iter().map(|grad| grad.map(|grad| trace.tensor(grad, location))).collect())
-    })
-}
-
-/// As [`gradients`], for each element of one tensor.
-pub(crate) fn jacobian(
-    mark: &Mark,
-    target: &Tensor,
-    sources: &[Source<'_>],
-    location: &'static Location<'static>,
-) -> Result<Vec<Option<Tensor>>> {
-    STACK.with_borrow_mut(|stack| {
-        check_mark("jacobian", mark, stack, location)?;
-        let target = operand_values("jacobian", &[target], location, stack)?[0];
-        let sources = source_values("jacobian", mark, sources, stack, location)?;
-        let trace = stack.last_mut().expect("a trace is active");
-        let grads = tape::add_jacobian(&mut trace.graph, target, &sources, &|id| mark.includes(id), location)?;
-        Ok(grads.into_iter().map(|grad| grad.map(|grad| trace.tensor(grad, location))).collect())
-    })
-}
-
-/// The values of the active trace that stand for sources, as far as a tape watches them.
-fn source_values(
-    op: &str,
-    mark: &Mark,
-    sources: &[Source<'_>],
-    stack: &mut [Trace],
-    location: &'static Location<'static>,
-) -> Result<Vec<Vec<Value>>> {
-    let own: Vec<Option<Value>> =
-        sources.iter().map(|&source| own_value(op, source, stack, location)).collect::<Result<_>>()?;
-    let trace = stack.last().expect("a trace is active");
-    sources.iter().zip(own).map(|(source, own)| trace.values_of(mark, source, own)).collect()
-}
-
-fn check_mark(op: &'static str, mark: &Mark, stack: &[Trace], location: &'static Location<'static>) -> Result<()> {
-    if stack.last().is_some_and(|trace| trace.id == mark.trace) {
-        return Ok(());
-    }
-    let message = match stack.iter().find(|trace| trace.id == mark.trace) {
-        Some(trace) => format!(
-            "the tape is of the trace of @{}, and its gradient is taken in a branch, a loop or a function within it",
-            trace.graph.name()
-        ),
-        None => "the tape is of a trace that has ended".into(),
-    };
-    Err(Error::at(ErrorKind::Op { op, message }, location))
-}
-
-/// The value that a new variable begins with: computed now, also while a function is traced.
-///
-/// # Errors
-/// The tensor has none that does not depend on the arguments of a traced function; or the function is traced again.
-pub(crate) fn initial_value(tensor: &Tensor, location: &'static Location<'static>) -> Result<Array> {
-    tensor.check()?;
-    if !is_active() {
-        return tensor.value().cloned().ok_or_else(|| not_a_value("variable", tensor, location));
-    }
-    let graph = STACK.with_borrow(|stack| {
-        if let Some(function) = stack.iter().find(|trace| !trace.may_create) {
-            let function = function.graph.name().to_owned();
-            return Err(Error::at(ErrorKind::LateVariable { function }, location));
-        }
-        let Repr::Node(node) = &tensor.0 else { return Ok(None) };
-        let Some(owner) = stack.iter().find(|trace| trace.id == node.trace) else {
-            return Err(leaked("variable", node, None, location));
-        };
-        owner.constant_part(node.value, location).map(Some)
-    })?;
-    match graph {
-        None => tensor.value().cloned().ok_or_else(|| not_a_value("variable", tensor, location)),
-        Some(graph) => {
-            let name = graph.name().to_owned();
-            let compiled = Executable::compile(graph, &CompileOptions::default())
-                .map_err(|source| Error::at(ErrorKind::Compile { graph: name.clone(), source }, location))?;
-            let results = compiled
-                .call(&mut [])
-                .map_err(|source| Error::at(ErrorKind::Call { graph: name, source }, location))?;
-            results.into_iter().next().ok_or_else(|| no_value("variable", tensor, location))
-        }
-    }
-}
-
 fn fail(stack: &mut [Trace], error: Error) -> Tensor {
     if let Some(trace) = stack.last_mut() {
         trace.error.get_or_insert_with(|| error.clone());
@@ -665,140 +392,6 @@ impl Trace {
 
     fn tensors(&self, values: &[Value], location: &'static Location<'static>) -> Vec<Tensor> {
         values.iter().map(|&value| self.tensor(value, location)).collect()
-    }
-
-    /// Lets a variable that the trace uses hold a value.
-    fn assign(&mut self, cell: &Cell, value: Value) {
-        let bound = self.graph.id_bound();
-        if let Some(used) = self.variables.iter_mut().find(|used| used.cell.id() == cell.id()) {
-            used.current = value;
-            used.history.push((value, bound));
-        }
-    }
-
-    /// The values that stand for a source, as far as a tape watches it; `own` is that of a source of a trace.
-    fn values_of(&self, mark: &Mark, source: &Source<'_>, own: Option<Value>) -> Result<Vec<Value>> {
-        let watches = |value: &Value| {
-            let watched = mark.watched.iter().any(|watched| matches!(watched, Watched::Value(other) if other == value));
-            // A parameter that came when the tape did record stands for something older.
-            watched || mark.includes(value.node) && self.graph.node(value.node).op().is_some()
-        };
-        let tensor = source.tensor();
-        tensor.check()?;
-        Ok(match &tensor.0 {
-            Repr::Variable(cell) => self.variable_sources(mark, cell),
-            Repr::Node(_) => own.filter(watches).into_iter().collect(),
-            Repr::Value(array) => self.find_watched(array).filter(watches).into_iter().collect(),
-            Repr::Recorded(recorded) => self.find_watched(&recorded.array).filter(watches).into_iter().collect(),
-            Repr::Placeholder(_) | Repr::Error(_) => Vec::new(),
-        })
-    }
-
-    /// What a variable has held since a tape began, where the tape watches it.
-    fn variable_sources(&self, mark: &Mark, cell: &Cell) -> Vec<Value> {
-        let told = || mark.watched.iter().any(|watched| matches!(watched, Watched::Variable(id) if *id == cell.id()));
-        if !(mark.watches_variables && cell.is_trainable() || told()) {
-            return Vec::new();
-        }
-        let Some(used) = self.variables.iter().find(|used| used.cell.id() == cell.id()) else { return Vec::new() };
-        let start = mark.recorded.first().map_or(0, |&(first, _)| first);
-        let since = used.history.iter().rposition(|&(_, bound)| bound <= start).unwrap_or(0);
-        used.history[since..].iter().map(|&(value, _)| value).collect()
-    }
-
-    /// The constant that stands for a watched array, and for it alone.
-    fn watched_constant(&mut self, array: &Array) -> Value {
-        if let Some(value) = self.find_watched(array) {
-            return value;
-        }
-        let value = self.graph.add_constant(array.clone(), Span::NONE);
-        self.watched_constants.push((array.clone(), value));
-        value
-    }
-
-    fn find_watched(&self, array: &Array) -> Option<Value> {
-        let same = |other: &Array| {
-            other.buffer().as_ptr() == array.buffer().as_ptr()
-                && other.dtype() == array.dtype()
-                && other.shape() == array.shape()
-        };
-        self.watched_constants.iter().find(|(other, _)| same(other)).map(|(_, value)| *value)
-    }
-
-    /// The constant that stands for a tensor which an eager tape knows, and for it alone.
-    fn outside_constant(&mut self, tensor: &Tensor, array: &Array) -> Value {
-        let known = self.outside.iter().find(|(other, _)| tape::is_same(other, tensor));
-        if let Some((_, value)) = known {
-            return *value;
-        }
-        let value = match self.find_watched(array) {
-            Some(value) => value,
-            None => self.graph.add_constant(array.clone(), Span::NONE),
-        };
-        self.outside.push((tensor.clone(), value));
-        value
-    }
-
-    fn uses(&self, created: &Weak<Cell>) -> bool {
-        self.variables.iter().any(|used| std::ptr::eq(Arc::as_ptr(&used.cell), created.as_ptr()))
-    }
-
-    /// A name for a parameter that no other has.
-    fn free_name(&self, name: &str) -> String {
-        let name = legal_name(name);
-        let taken = |name: &str| self.graph.parameters().any(|value| self.graph.node(value.node).name() == Some(name));
-        let numbered = (1..).map(|number| format!("{name}_{number}"));
-        let mut candidates = std::iter::once(name.clone()).chain(numbered);
-        candidates.find(|name| !taken(name)).expect("there are more numbers than names")
-    }
-
-    /// The graph that computes a value which does not depend on parameters, but for variables, of which it takes what they
-    /// hold now.
-    fn constant_part(&self, value: Value, location: &'static Location<'static>) -> Result<Graph> {
-        let mut part = Graph::new("initial_value");
-        let mut needed = vec![false; self.graph.id_bound()];
-        let order = self.graph.topological_order();
-        needed[value.node.index()] = true;
-        // Users come before what they use.
-        for &id in order.iter().rev() {
-            if !needed[id.index()] {
-                continue;
-            }
-            for operand in self.graph.node(id).operands() {
-                needed[operand.node.index()] = true;
-            }
-        }
-        let mut copies: FxHashMap<NodeId, NodeId> = FxHashMap::default();
-        for id in order {
-            if !needed[id.index()] {
-                continue;
-            }
-            let node = self.graph.node(id);
-            let copy = match node.op() {
-                Some(op) => {
-                    let operands: Vec<Value> = node
-                        .operands()
-                        .iter()
-                        .map(|operand| Value { node: copies[&operand.node], result: operand.result })
-                        .collect();
-                    let types = node.types().iter().cloned().collect();
-                    part.add_unchecked(op.clone(), &operands, types, node.span().clone())
-                }
-                None => {
-                    let used = self.variables.iter().find(|used| used.parameter.node == id);
-                    let Some(used) = used else {
-                        let name = node.name().unwrap_or("an argument");
-                        let message =
-                            format!("the first value of a variable depends on {name}, which a call will give");
-                        return Err(Error::at(ErrorKind::Message(message), location));
-                    };
-                    part.add_constant(used.cell.lock().clone(), Span::NONE).node
-                }
-            };
-            copies.insert(id, copy);
-        }
-        part.set_results(vec![Value { node: copies[&value.node], result: value.result }]);
-        Ok(part)
     }
 
     fn tensor(&self, value: Value, made: &'static Location<'static>) -> Tensor {

@@ -8,7 +8,7 @@ use tancho_ir::ops::{Comparison, ControlOp};
 use tancho_ir::{Dim, Dims, Graph, NodeId, Op, Span, TensorType, Value};
 use tancho_tensor::DType;
 
-use super::replay::diff_error;
+use super::replay::{diff_error, sum_by_source};
 use crate::builder::Builder;
 use crate::error::{Error, ErrorKind, Fault, Result};
 
@@ -47,19 +47,7 @@ pub(crate) fn add_jacobian(
         let dims: Dims = of.dims.iter().chain(&builder.type_of(all[place]).dims).cloned().collect();
         flat[place] = Some(builder.reshape(grad, dims).map_err(fault)?);
     }
-    let mut flat = flat.into_iter();
-    sources
-        .iter()
-        .map(|values| {
-            flat.by_ref().take(values.len()).flatten().try_fold(None, |total: Option<Value>, grad| {
-                let sum = match total {
-                    None => grad,
-                    Some(total) => builder.binary(tancho_ir::ops::BinaryOp::Add, total, grad).map_err(fault)?,
-                };
-                Ok(Some(sum))
-            })
-        })
-        .collect()
+    sum_by_source(&mut builder, sources, flat).map_err(fault)
 }
 
 /// For each element of a type one array that is 1 there and 0 elsewhere, stacked.

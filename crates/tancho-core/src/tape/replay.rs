@@ -15,7 +15,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use tancho_autodiff::DiffError;
-use tancho_ir::ops::ControlOp;
+use tancho_ir::ops::{BinaryOp, ControlOp};
 use tancho_ir::{Graph, NodeId, Op, Span, TensorType, Value};
 use tancho_runtime::{Argument, CompileOptions, Executable, Plan};
 use tancho_tensor::{Array, DType, Shape};
@@ -23,7 +23,8 @@ use tancho_tensor::{Array, DType, Shape};
 use super::jacobian::add_jacobian;
 use super::log::{self, Entry, Identity, TapeId};
 use super::sources::Source;
-use crate::error::{Error, ErrorKind, Result};
+use crate::builder::Builder;
+use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::table::Table;
 use crate::tensor::{Repr, Tensor};
 use crate::trace;
@@ -382,8 +383,8 @@ fn remove_unused(graph: &mut Graph) {
 
 /// Ones of a type.
 pub(crate) fn ones(graph: &mut Graph, of: &TensorType, location: &'static Location<'static>) -> Result<Value> {
-    let fault = |fault: crate::error::Fault| Error::at(ErrorKind::Op { op: "gradient", message: fault.0 }, location);
-    let mut builder = crate::builder::Builder::new(graph, Span::NONE);
+    let fault = |fault: Fault| Error::at(ErrorKind::Op { op: "gradient", message: fault.0 }, location);
+    let mut builder = Builder::new(graph, Span::NONE);
     let one = builder.scalar(of.dtype, 1.0).map_err(fault)?;
     builder.broadcast_to(one, &of.dims).map_err(fault)
 }
@@ -398,25 +399,29 @@ pub(crate) fn add_gradients(
 ) -> Result<Vec<Option<Value>>> {
     let all: Vec<Value> = sources.iter().flatten().copied().collect();
     let grads = tancho_autodiff::gradients(graph, seeds, &all, include).map_err(|error| diff_error(error, location))?;
+    sum_by_source(&mut Builder::new(graph, Span::NONE), sources, grads)
+        .map_err(|fault| Error::at(ErrorKind::Op { op: "gradient", message: fault.0 }, location))
+}
+
+/// The gradients of sources, from those of all values that stand for them.
+pub(super) fn sum_by_source(
+    builder: &mut Builder<'_>,
+    sources: &[Vec<Value>],
+    grads: Vec<Option<Value>>,
+) -> std::result::Result<Vec<Option<Value>>, Fault> {
     let mut grads = grads.into_iter();
-    sources
-        .iter()
-        .map(|values| {
-            let mut total: Option<Value> = None;
-            for grad in grads.by_ref().take(values.len()).flatten() {
-                total = Some(match total {
-                    None => grad,
-                    Some(total) => {
-                        let op = tancho_ir::ops::ElementwiseOp::Binary(tancho_ir::ops::BinaryOp::Add);
-                        graph.add_value(Op::Elementwise(op), &[total, grad], Span::NONE).map_err(|error| {
-                            Error::at(ErrorKind::Op { op: "gradient", message: error.message }, location)
-                        })?
-                    }
-                });
-            }
-            Ok(total)
-        })
-        .collect()
+    let mut totals = Vec::new();
+    for values in sources {
+        let mut total: Option<Value> = None;
+        for grad in grads.by_ref().take(values.len()).flatten() {
+            total = Some(match total {
+                None => grad,
+                Some(total) => builder.binary(BinaryOp::Add, total, grad)?,
+            });
+        }
+        totals.push(total);
+    }
+    Ok(totals)
 }
 
 /// The error of a gradient: at the line of the op that has none, or of the gradient where that is unknown.

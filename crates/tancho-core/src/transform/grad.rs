@@ -117,7 +117,7 @@ impl<Args: ArgumentList<First = Tensor>, F: Trace<Args, Out = Tensor>> Trace<Arg
 
     fn trace(&self, arguments: Args) -> Result<Tensor> {
         let tape = GradientTape::new().without_variables();
-        let source = distinct(arguments.first());
+        let source = distinct(arguments.first(), Location::caller());
         tape.watch(&source);
         let value = self.function.trace(arguments.with_first(source.clone()))?;
         let jacobian = tape.jacobian_at(&value, &source, self.made);
@@ -141,7 +141,7 @@ fn differentiate<Args: ArgumentList, F: Trace<Args, Out = Tensor>>(
     // The tape comes first: what it watches begins with it.
     let tape = GradientTape::new().without_variables();
     // Each source is a value of its own, whatever else the caller has done with it.
-    let sources: Vec<Tensor> = flatten(arguments.first()).iter().map(distinct).collect();
+    let sources: Vec<Tensor> = flatten(arguments.first()).iter().map(|source| distinct(source, location)).collect();
     tape.watch(&sources);
     let structure = unflatten(arguments.first(), sources.clone())?;
     let first = unflatten(&structure, sources.clone())?;
@@ -156,6 +156,6 @@ fn differentiate<Args: ArgumentList, F: Trace<Args, Out = Tensor>>(
 }
 
 /// The same value, as one that nothing else is.
-pub(crate) fn distinct(tensor: &Tensor) -> Tensor {
-    if trace::is_active() { trace::distinct(tensor) } else { tape::distinct(tensor) }
+pub(crate) fn distinct(tensor: &Tensor, location: &'static Location<'static>) -> Tensor {
+    if trace::is_active() { trace::distinct(tensor, location) } else { tape::distinct(tensor) }
 }

@@ -1,5 +1,7 @@
 //! Reverse mode with weights that are given later.
 
+use std::panic::Location;
+
 use super::ArgumentList;
 use super::grad::distinct;
 use crate::error::Result;
@@ -29,8 +31,9 @@ where
     F: Trace<Args>,
     F::Out: Clone,
 {
+    let location = Location::caller();
     let tape = GradientTape::persistent().without_variables();
-    let sources: Vec<Tensor> = arguments.leaves().iter().flatten().map(distinct).collect();
+    let sources: Vec<Tensor> = arguments.leaves().iter().flatten().map(|source| distinct(source, location)).collect();
     tape.watch(&sources);
     let structure = arguments.with_leaves(sources.clone())?;
     let out = function.trace(arguments.with_leaves(sources.clone())?)?;
