@@ -11,6 +11,7 @@ use crate::fuse::fuse;
 use crate::kernel::Kernel;
 use crate::legalize::legalize;
 use crate::program::{Launch, Program};
+use crate::recipes::Recipes;
 use crate::share_sizes::share_sizes;
 use crate::split::{Split, split};
 use crate::unroll_windows::unroll_windows;
@@ -20,6 +21,7 @@ use crate::uses::Uses;
 pub struct Compiled {
     pub(crate) program: Program,
     pub(crate) uses: Uses,
+    pub(crate) recipes: Recipes,
     /// The machine code of each launch that has a kernel.
     pub(crate) codes: Vec<Option<Arc<Code>>>,
     /// For each launch that multiplies by a constant, the constant in the layout of the matrix kernel, once made.
@@ -70,8 +72,8 @@ impl Compiled {
         let codes = sources.iter().map(|source| source.as_ref().and_then(|_| compiled.next())).collect();
         let packed = program.launches.iter().map(|_| OnceLock::new()).collect();
         let splits = program.launches.iter().map(|_| OnceLock::new()).collect();
-        let uses = Uses::of(&program);
-        Ok(Compiled { program, uses, codes, packed, splits })
+        let (uses, recipes) = (Uses::of(&program), Recipes::of(&program));
+        Ok(Compiled { program, uses, recipes, codes, packed, splits })
     }
 
     /// The halves of a launch's kernel, made when they are first asked for; `None` where it cannot be split.

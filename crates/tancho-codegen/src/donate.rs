@@ -9,11 +9,12 @@
 //! - a procedure whose result begins as a copy of the argument, which it does not read otherwise.
 
 use smallvec::SmallVec;
-use tancho_ir::Bindings;
 
 use crate::compiled::Compiled;
 use crate::kernel::{AccessMap, Form, Kernel};
+use crate::plan::Plan;
 use crate::program::{BufferId, Launch, LoopLaunch, Memory, ProductOutput, Program};
+use crate::uses::Uses;
 
 /// An argument whose memory may become an output's, where both have as many bytes.
 pub(crate) struct Donation {
@@ -21,25 +22,30 @@ pub(crate) struct Donation {
     pub output: (usize, BufferId),
 }
 
+impl Donation {
+    fn agrees(&self, buffer_bytes: &[usize]) -> bool {
+        buffer_bytes[self.argument.1.index()] == buffer_bytes[self.output.1.index()]
+    }
+}
+
 /// Whether result `result` may be written over argument `argument` in a run of its own: the argument is not needed any more
 /// where the result is written, and each part of it is read before it is overwritten.
-pub(crate) fn may_replace(compiled: &Compiled, bindings: &Bindings, argument: usize, result: usize) -> bool {
-    let program = &compiled.program;
+pub(crate) fn may_replace(plan: &Plan, argument: usize, result: usize) -> bool {
+    let Compiled { program, uses, .. } = &*plan.compiled;
     let output = program.results[result].0;
     program.results.iter().filter(|(buffer, _)| *buffer == output).count() == 1
-        && compiled.uses.donations.iter().any(|donation| {
-            donation.argument.0 == argument
-                && donation.output.1 == output
-                && same_bytes(program, bindings, donation.argument.1, output)
+        && uses.donations.iter().any(|donation| {
+            donation.argument.0 == argument && donation.output.1 == output && donation.agrees(&plan.buffer_bytes)
         })
 }
 
-/// The pairs (argument, output) whose sizes agree under the bindings; each argument and each output at most once.
-pub(crate) fn agreed_donations(compiled: &Compiled, bindings: &Bindings) -> SmallVec<[(usize, usize); 2]> {
+/// The pairs (argument, output) of as many bytes; each argument and each output at most once.
+pub(crate) fn agreed_donations(uses: &Uses, buffer_bytes: &[usize]) -> SmallVec<[(usize, usize); 2]> {
     let mut pairs: SmallVec<[(usize, usize); 2]> = SmallVec::new();
-    for Donation { argument, output } in &compiled.uses.donations {
+    for donation in &uses.donations {
+        let Donation { argument, output } = donation;
         let taken = pairs.iter().any(|&(a, o)| a == argument.0 || o == output.0);
-        if !taken && same_bytes(&compiled.program, bindings, argument.1, output.1) {
+        if !taken && donation.agrees(buffer_bytes) {
             pairs.push((argument.0, output.0));
         }
     }
@@ -101,14 +107,6 @@ fn arguments(program: &Program) -> impl Iterator<Item = (usize, BufferId)> + '_ 
         Memory::Argument(position) => Some((position, BufferId(index as u32))),
         Memory::Output(_) | Memory::Constant(_) | Memory::Temporary => None,
     })
-}
-
-fn same_bytes(program: &Program, bindings: &Bindings, x: BufferId, y: BufferId) -> bool {
-    let bytes = |buffer: BufferId| {
-        let of = &program.buffers[buffer.index()].of;
-        Some((bindings.evaluate(&of.elements())?, of.dtype.size()))
-    };
-    bytes(x).is_some() && bytes(x) == bytes(y)
 }
 
 /// Whether what a kernel stores at a point is stored when all was read that the point needs.

@@ -28,6 +28,8 @@ mod split;
 mod plan_fold;
 mod plan_nested;
 mod donate;
+mod lists;
+mod recipes;
 mod share_sizes;
 mod uses;
 mod step;

@@ -23,6 +23,7 @@ use crate::program::{
     BufferId, Launch, LoopLaunch, MatrixView, Memory, Operand, ProductLaunch, ProductLhs, ProductOutput, WindowsView,
     WindowsViewAxis,
 };
+use crate::recipes::{OperandRecipe, SizeId};
 use crate::step::{
     Base, BoundKernel, Epilogue, LhsOperand, LoopStep, MatrixOperand, PackStep, Pointer, ProductStep, RhsOperand, Step,
     Tiles,
@@ -62,8 +63,8 @@ pub struct Plan {
     placements: Vec<(BufferId, usize, usize)>,
     /// The launch that each step is a part of.
     pub(crate) launch_of: Vec<u32>,
-    /// The shapes of the program's buffers.
-    pub(crate) shapes: Vec<Shape>,
+    /// The bytes of each of the program's buffers.
+    pub(crate) buffer_bytes: Vec<usize>,
     /// Keeps code and constants alive while the plan is.
     pub(crate) compiled: Arc<Compiled>,
     pub(crate) packed: Vec<Buffer>,
@@ -144,7 +145,9 @@ impl Compiled {
 pub(crate) struct Planner<'c> {
     pub(crate) compiled: &'c Arc<Compiled>,
     pub(crate) bindings: &'c Bindings,
-    pub(crate) shapes: Vec<Shape>,
+    /// The values of the recipes' sizes, where they have one.
+    values: Vec<Option<i64>>,
+    pub(crate) buffer_bytes: Vec<usize>,
     /// The place of each buffer, where it has one by now.
     pub(crate) places: Vec<Option<Pointer>>,
     /// Temporaries whose place another took over, so that it is not given back with them.
@@ -161,24 +164,22 @@ pub(crate) struct Planner<'c> {
 
 impl<'c> Planner<'c> {
     fn new(compiled: &'c Arc<Compiled>, bindings: &'c Bindings) -> Result<Self, PlanError> {
-        let program = &compiled.program;
-        let mut shapes = Vec::with_capacity(program.buffers.len());
+        let Compiled { program, recipes, .. } = &**compiled;
+        let values: Vec<Option<i64>> = recipes.sizes.iter().map(|dim| bindings.evaluate(dim)).collect();
+        let mut buffer_bytes = Vec::with_capacity(program.buffers.len());
         let mut places = Vec::with_capacity(program.buffers.len());
-        for buffer in &program.buffers {
-            let shape = shape_of(&buffer.of, bindings)?;
-            shapes.push(shape);
-            places.push(match &buffer.memory {
-                Memory::Argument(position) => Some(Pointer::argument(*position)),
-                Memory::Output(position) => Some(Pointer::output(*position)),
-                Memory::Constant(array) => Some(Pointer::fixed(array.buffer().as_ptr())),
-                Memory::Temporary => None,
-            });
+        for number in 0..program.buffers.len() {
+            let buffer = recipes.buffer(BufferId(number as u32));
+            let bytes = buffer.bytes(&values);
+            buffer_bytes.push(bytes.map_or_else(|| bytes_of(&program.buffers[number].of, bindings), Ok)?);
+            places.push(buffer.place);
         }
-        crate::plan_nested::begin_in_outputs(program, &shapes, &compiled.uses.last, &mut places);
+        crate::plan_nested::begin_in_outputs(program, &buffer_bytes, &compiled.uses.last, &mut places);
         Ok(Planner {
             compiled,
             bindings,
-            shapes,
+            values,
+            buffer_bytes,
             places,
             taken_over: Vec::new(),
             arena: Arena::default(),
@@ -195,17 +196,22 @@ impl<'c> Planner<'c> {
         self.bindings.evaluate(dim).ok_or_else(|| PlanError::Size(dim.clone()))
     }
 
+    /// The value of a size that a recipe names.
+    fn value(&self, size: SizeId) -> Result<i64, PlanError> {
+        let value = self.values[size as usize];
+        value.ok_or_else(|| PlanError::Size(self.compiled.recipes.sizes[size as usize].clone()))
+    }
+
     fn size(&self, dim: &Dim) -> Result<usize, PlanError> {
         usize::try_from(self.evaluate(dim)?).map_err(|_| PlanError::Size(dim.clone()))
     }
 
     pub(crate) fn bytes_of(&self, buffer: BufferId) -> usize {
-        self.shapes[buffer.index()].iter().product::<usize>()
-            * self.compiled.program.buffers[buffer.index()].of.dtype.size()
+        self.buffer_bytes[buffer.index()]
     }
 
     fn place_temporaries(&mut self, index: usize) {
-        for &buffer in &self.compiled.uses.writes[index] {
+        for &buffer in self.compiled.uses.writes.of(index) {
             if self.places[buffer.index()].is_none() {
                 let bytes = self.bytes_of(buffer);
                 let offset = self.arena.take(bytes);
@@ -216,7 +222,7 @@ impl<'c> Planner<'c> {
     }
 
     fn free_temporaries(&mut self, index: usize) {
-        for &buffer in &self.compiled.uses.ends[index] {
+        for &buffer in self.compiled.uses.ends.of(index) {
             // A temporary may lie in an output.
             if let Some(Pointer { base: Base::Arena, offset }) = self.places[buffer.index()]
                 && !self.taken_over.contains(&buffer)
@@ -238,22 +244,30 @@ impl<'c> Planner<'c> {
     }
 
     /// The kernel of a launch with its code; a tile's pointer is null and its stride 0.
-    fn bind_kernel(&self, index: usize, launch: &LoopLaunch) -> Result<BoundKernel, PlanError> {
-        let mut pointers = Vec::with_capacity(launch.operands.len());
-        for (operand, access) in launch.operands.iter().zip(launch.kernel.accesses()) {
-            pointers.push(match access.map {
-                AccessMap::Strides(_) => self.pointer(operand, access.dtype)?,
-                AccessMap::Tile => Pointer::fixed(std::ptr::null()),
+    fn bind_kernel(&self, index: usize) -> Result<BoundKernel, PlanError> {
+        let (operands, arguments) = self.compiled.recipes.kernel(index);
+        let mut pointers = Vec::with_capacity(operands.len());
+        for operand in operands {
+            pointers.push(match *operand {
+                OperandRecipe::Tile => Pointer::fixed(std::ptr::null()),
+                OperandRecipe::Buffer { buffer, offset, element_size } => {
+                    let offset = self.value(offset)? as isize;
+                    self.place(buffer).advanced(offset.wrapping_mul(element_size as isize))
+                }
             });
         }
-        let arguments = launch.arguments.iter().map(|dim| self.evaluate(dim)).collect::<Result<_, _>>()?;
+        let mut values = Vec::with_capacity(arguments.len());
+        for &size in arguments {
+            values.push(self.value(size)?);
+        }
+        let arguments = values.into();
         let code = self.compiled.codes[index].as_ref().expect("a launch with a kernel has code");
         Ok(BoundKernel { function: code.function(), pointers: pointers.into(), arguments })
     }
 
     fn plan_loop(&mut self, index: usize, launch: &LoopLaunch) -> Result<(), PlanError> {
         let kernel = &launch.kernel;
-        let bound = self.bind_kernel(index, launch)?;
+        let bound = self.bind_kernel(index)?;
         let arguments = &bound.arguments;
         let rows: i64 = arguments[..kernel.outer].iter().product();
         let inner = arguments[kernel.inner()];
@@ -307,7 +321,7 @@ impl<'c> Planner<'c> {
                     kernel.loads.iter().position(|load| load.map == AccessMap::Tile).expect("an epilogue has a tile");
                 let before = kernel.loads[..tile].iter().map(|load| load.argument_count()).sum::<usize>();
                 let epilogue = Epilogue {
-                    kernel: self.bind_kernel(index, launch)?,
+                    kernel: self.bind_kernel(index)?,
                     tile,
                     tile_argument: kernel.rank() + before,
                     element_size: product.dtype.size(),
@@ -447,11 +461,10 @@ impl<'c> Planner<'c> {
             };
             results.push(PlannedResult { source, dtype: of.dtype, shape });
         }
-        let donations = crate::donate::agreed_donations(self.compiled, self.bindings);
+        let donations = crate::donate::agreed_donations(&self.compiled.uses, &self.buffer_bytes);
         let mut parameters = SmallVec::new();
         for parameter in &program.parameters {
-            let shape = shape_of(parameter, self.bindings)?;
-            parameters.push((parameter.dtype, shape.iter().product::<usize>() * parameter.dtype.size()));
+            parameters.push((parameter.dtype, bytes_of(parameter, self.bindings)?));
         }
         let parallel = self.parallel || self.steps.iter().any(|step| step.tiles() > 1);
         Ok(Plan {
@@ -465,7 +478,7 @@ impl<'c> Planner<'c> {
             scratch_bytes: self.scratch_bytes,
             donations,
             launch_of: self.launch_of,
-            shapes: self.shapes,
+            buffer_bytes: self.buffer_bytes,
             compiled: self.compiled.clone(),
             packed: self.packed,
         })
@@ -493,6 +506,11 @@ pub(crate) fn shape_of(of: &tancho_ir::TensorType, bindings: &Bindings) -> Resul
         Some(_) => Ok(shape),
         None => Err(PlanError::TooLarge(shape)),
     }
+}
+
+/// The bytes of an array of a type.
+fn bytes_of(of: &tancho_ir::TensorType, bindings: &Bindings) -> Result<usize, PlanError> {
+    Ok(shape_of(of, bindings)?.iter().product::<usize>() * of.dtype.size())
 }
 
 /// # Panics

@@ -24,13 +24,10 @@ use crate::step::{
 /// last launches first, so that a chain of updates works in one place.
 pub(crate) fn begin_in_outputs(
     program: &Program,
-    shapes: &[Shape],
+    bytes: &[usize],
     last_use: &[Option<usize>],
     places: &mut [Option<Pointer>],
 ) {
-    let bytes = |buffer: BufferId| {
-        shapes[buffer.index()].iter().product::<usize>() * program.buffers[buffer.index()].of.dtype.size()
-    };
     for (index, launch) in program.launches.iter().enumerate().rev() {
         let Launch::Procedure(launch) = launch else { continue };
         for &(written, source) in &launch.initial {
@@ -43,7 +40,7 @@ pub(crate) fn begin_in_outputs(
                 && copies == 1
                 && last_use[source.index()] == Some(index)
                 && places[source.index()].is_none()
-                && bytes(written) == bytes(source)
+                && bytes[written.index()] == bytes[source.index()]
             {
                 places[source.index()] = Some(place);
             }
@@ -120,7 +117,7 @@ impl Planner<'_> {
         let result_bytes =
             plan.results.iter().map(|result| result.shape.iter().product::<usize>() * result.dtype.size());
         let result_bytes = result_bytes.collect();
-        Ok(NestedPlan { plan, bindings, arena: Pointer::arena(arena), result_bytes, temporary_bytes })
+        Ok(NestedPlan { plan, arena: Pointer::arena(arena), result_bytes, temporary_bytes })
     }
 
     fn free_nested(&mut self, nested: &NestedPlan) {
@@ -136,7 +133,7 @@ impl Planner<'_> {
             let bytes = self.bytes_of(result);
             let source = &body.plan.results[position].source;
             let stays = matches!(source, ResultSource::Argument(argument) if *argument == position);
-            let in_place = !stays && may_replace(&launch.body, &body.bindings, position, position);
+            let in_place = !stays && may_replace(&body.plan, position, position);
             let other = if in_place || stays {
                 None
             } else {
@@ -180,10 +177,10 @@ impl Planner<'_> {
         };
         let operands = launch.operands.iter().map(operand).collect::<Result<_, PlanError>>()?;
         let result = |buffer: &BufferId| {
-            let dtype = self.compiled.program.buffers[buffer.index()].of.dtype;
-            (self.place(*buffer), dtype, self.shapes[buffer.index()].clone())
+            let of = &self.compiled.program.buffers[buffer.index()].of;
+            Ok((self.place(*buffer), of.dtype, shape_of(of, self.bindings)?))
         };
-        let results = launch.results.iter().map(result).collect();
+        let results = launch.results.iter().map(result).collect::<Result<_, PlanError>>()?;
         let (action, span) = (launch.action.clone(), launch.span.clone());
         self.steps.push(Step::Host(Box::new(HostStep { action, span, operands, results })));
         Ok(())

@@ -1,4 +1,4 @@
-//! Equal sizes of a program become one.
+//! Equal sizes of products and procedures become one.
 //!
 //! Launches are made one by one, so that the same size is many expressions, each in memory of its own. A plan evaluates all
 //! of them, mostly when a processor's caches hold other things; then fetching them takes longer than the arithmetic.
@@ -8,19 +8,15 @@ use std::collections::HashMap;
 use rustc_hash::FxBuildHasher;
 use tancho_ir::Dim;
 
-use crate::program::{Launch, LoopLaunch, MatrixView, ProductLhs, ProductOutput, Program};
+use crate::program::{Launch, MatrixView, ProductLhs, Program};
 
 type Known = HashMap<Dim, Dim, FxBuildHasher>;
 
-/// Lets equal sizes of buffers and launches share their memory.
+/// Lets equal sizes of products and procedures share their memory.
 pub(crate) fn share_sizes(program: &mut Program) {
     let mut known = Known::default();
-    for buffer in &mut program.buffers {
-        buffer.of.dims.iter_mut().for_each(|dim| share(&mut known, dim));
-    }
     for launch in &mut program.launches {
         match launch {
-            Launch::Loop(launch) => share_loop(&mut known, launch),
             Launch::Product(product) => {
                 let sizes = product.batch.iter_mut().chain([&mut product.m, &mut product.n, &mut product.k]);
                 sizes.for_each(|dim| share(&mut known, dim));
@@ -28,19 +24,11 @@ pub(crate) fn share_sizes(program: &mut Program) {
                     share_matrix(&mut known, view);
                 }
                 share_matrix(&mut known, &mut product.rhs);
-                if let ProductOutput::Epilogue(launch) = &mut product.output {
-                    share_loop(&mut known, launch);
-                }
             }
             Launch::Procedure(launch) => launch.sizes.iter_mut().for_each(|dim| share(&mut known, dim)),
-            Launch::While(_) | Launch::Case(_) | Launch::Host(_) => {}
+            Launch::Loop(_) | Launch::While(_) | Launch::Case(_) | Launch::Host(_) => {}
         }
     }
-}
-
-fn share_loop(known: &mut Known, launch: &mut LoopLaunch) {
-    launch.operands.iter_mut().for_each(|operand| share(known, &mut operand.offset));
-    launch.arguments.iter_mut().for_each(|dim| share(known, dim));
 }
 
 fn share_matrix(known: &mut Known, view: &mut MatrixView) {

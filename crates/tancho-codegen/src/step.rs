@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use tancho_ir::{Bindings, Span};
+use tancho_ir::Span;
 use tancho_kernels::{Matmul, Windows};
 use tancho_tensor::{DType, Shape};
 
@@ -98,7 +98,6 @@ pub(crate) struct CopyStep {
 /// A plan that a step runs.
 pub(crate) struct NestedPlan {
     pub plan: Arc<Plan>,
-    pub bindings: Bindings,
     /// Its temporaries within those of the plan around it.
     pub arena: Pointer,
     pub temporary_bytes: usize,

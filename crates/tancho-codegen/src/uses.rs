@@ -2,16 +2,17 @@
 //! memory may become an output's. It is found once, since a plan is made for each size that a program meets.
 
 use crate::donate::{self, Donation};
+use crate::lists::Lists;
 use crate::program::{BufferId, Launch, Memory, Program};
 
 /// The uses of a program's buffers.
 pub(crate) struct Uses {
     /// The buffers that each launch writes.
-    pub writes: Box<[Box<[BufferId]>]>,
+    pub writes: Lists<BufferId>,
     /// The last launch that uses each buffer.
     pub last: Box<[Option<usize>]>,
     /// The temporaries that each launch is the last to use.
-    pub ends: Box<[Box<[BufferId]>]>,
+    pub ends: Lists<BufferId>,
     /// Arguments and outputs that may be one, where their sizes agree.
     pub donations: Box<[Donation]>,
 }
@@ -33,7 +34,7 @@ impl Uses {
             }
         }
         let donations = donate::donations(program, &reads, &writes).into();
-        let ends = ends.into_iter().map(Vec::into_boxed_slice).collect();
+        let (writes, ends) = (writes.into_iter().collect(), ends.into_iter().collect());
         Uses { writes, last: last.into(), ends, donations }
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Two hundred lengths, in an order that goes up and down, through a transformer of four layers. A length's figure is the
 //! time of the first call with it less that of a further one: the search for the trace, the binding of the sizes, the
-//! plan, and memory that is used for the first time. That is a small difference of large numbers, so all is done some
-//! times with functions that know nothing yet, and the fastest of all first calls with a length is compared with the
-//! fastest of all others, before each of which another length was called as well. The first three lengths, which trace and compile, count for nothing.
+//! plan, and memory that is used for the first time. Before each of the two another length was called. That is a small
+//! difference of large numbers, so all is done some times with functions that know nothing yet, and the fastest of all
+//! first calls with a length is compared with the fastest of as many others. The first three lengths, which trace and
+//! compile, count for nothing.
 //!
 //! The plan of a length by itself, with the binding of its sizes, is measured in the same way.
 
@@ -18,21 +19,20 @@ use tancho::{compiled_kernels, set_threads};
 use tancho_runtime::{CompileOptions, Executable};
 use transformer::{Keep, Transformer, sequence, shuffled_lengths};
 
-const ROUNDS: usize = 7;
-const AGAIN: usize = 5;
+const ROUNDS: usize = 21;
 
 /// For each length the least time of a first call and of another, in microseconds.
 struct Costs(Vec<[f64; 2]>);
 
 impl Costs {
     fn new() -> Self {
-        Costs(vec![[f64::INFINITY, 0.0]; 201])
+        Costs(vec![[f64::INFINITY; 2]; 201])
     }
 
     fn add(&mut self, length: usize, first: Duration, again: Duration) {
-        let [first, again] = [first, again].map(|time| time.as_secs_f64() * 1e6);
-        let least = &mut self.0[length];
-        *least = if least[0] == f64::INFINITY { [first, again] } else { [least[0].min(first), least[1].min(again)] };
+        for (least, time) in self.0[length].iter_mut().zip([first, again]) {
+            *least = least.min(time.as_secs_f64() * 1e6);
+        }
     }
 
     fn print(&self, name: &str) {
@@ -69,13 +69,10 @@ fn measure_calls(costs: &mut Costs, call: impl Fn(&Tensor) -> Result<Tensor>) ->
             before = x;
             continue;
         }
-        let mut again = Duration::MAX;
-        for _ in 0..AGAIN {
-            // As before the first call: another length, and a sequence that is in no cache of the processor's.
-            call(&before)?;
-            let x = sequence(length);
-            again = again.min(timed(|| call(&x))?);
-        }
+        // As before the first call: another length, and a sequence that is in no cache of the processor's.
+        call(&before)?;
+        let x = sequence(length);
+        let again = timed(|| call(&x))?;
         costs.add(length, first, again);
         before = x;
     }

@@ -258,8 +258,7 @@ impl Plan {
     }
 
     fn buffer_bytes(&self, buffer: BufferId) -> u64 {
-        let dtype = self.compiled.program().buffers[buffer.index()].of.dtype;
-        (self.shapes[buffer.index()].iter().product::<usize>() * dtype.size()) as u64
+        self.buffer_bytes[buffer.index()] as u64
     }
 
     /// A kernel, the second half of a split one, or a procedure.
