@@ -1,4 +1,4 @@
-//! The attribute `#[function]` and `#[derive(Tree)]`.
+//! The attribute `#[function]`, `#[derive(Tree)]` and `#[derive(Module)]`.
 //!
 //! Use them through the crate `tancho`: what they expand to names its items by the path `::tancho`.
 
@@ -6,6 +6,7 @@
 
 mod function;
 mod tree;
+mod module;
 
 use proc_macro::TokenStream;
 
@@ -29,4 +30,12 @@ pub fn function(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Tree)]
 pub fn derive_tree(item: TokenStream) -> TokenStream {
     tree::expand(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Implements `Module` for a struct whose fields are modules: each is shown under its name.
+///
+/// A field of another type is marked `#[module(skip)]`.
+#[proc_macro_derive(Module, attributes(module))]
+pub fn derive_module(item: TokenStream) -> TokenStream {
+    module::expand(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }

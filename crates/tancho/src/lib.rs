@@ -38,6 +38,8 @@
 pub use tancho_core::*;
 pub use tancho_macros::{Tree, function};
 
+/// Learning: layers, losses, optimisers, training.
+pub use tancho_nn as nn;
 /// Files: arrays (npy, safetensors) and model folders, which [`Program::from_graph`] makes callable.
 pub use tancho_formats as formats;
 /// The intermediate representation.
@@ -58,4 +60,5 @@ pub mod prelude {
         vjp, vmap, while_loop, while_loop_bounded, zeros,
     };
     pub use tancho_macros::{Tree, function};
+    pub use tancho_nn::{Layer, Mode, Module};
 }

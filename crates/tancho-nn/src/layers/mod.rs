@@ -1,0 +1,5 @@
+//! The layers.
+
+mod dense;
+
+pub use dense::Dense;

@@ -1,0 +1,46 @@
+//! Metrics: what is reported of a model, gathered over batches.
+
+use tancho_core::{Result, Tensor};
+
+use crate::module::Module;
+
+/// A number that is gathered batch by batch. What it has gathered are variables, so that it is a part of a traced step.
+pub trait Metric: Module {
+    /// What it is called in a history: `accuracy`.
+    fn name(&self) -> &str;
+
+    /// Adds a batch; `weights` are those of the samples, `[batch]`.
+    ///
+    /// # Errors
+    /// A tensor carries an error, or they do not fit together.
+    fn update(&self, truth: &Tensor, prediction: &Tensor, weights: Option<&Tensor>) -> Result<()>;
+
+    /// The number so far, `f32[]`.
+    fn result(&self) -> Tensor;
+
+    /// Begins anew.
+    ///
+    /// # Errors
+    /// A variable of the metric carries an error.
+    fn reset(&self) -> Result<()>;
+}
+
+impl<M: Metric + ?Sized> Metric for Box<M> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    #[track_caller]
+    fn update(&self, truth: &Tensor, prediction: &Tensor, weights: Option<&Tensor>) -> Result<()> {
+        (**self).update(truth, prediction, weights)
+    }
+
+    #[track_caller]
+    fn result(&self) -> Tensor {
+        (**self).result()
+    }
+
+    fn reset(&self) -> Result<()> {
+        (**self).reset()
+    }
+}
