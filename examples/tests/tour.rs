@@ -1,5 +1,6 @@
 //! The tour prints what TensorFlow's guide prints, and what its own comments say.
 
+use std::path::Path;
 use std::process::Command;
 
 /// What a program prints.
@@ -112,17 +113,125 @@ fn functions_shows_every_stage_and_names_every_mistake() {
     );
 }
 
+/// What a program prints that draws, and the plots that it leaves.
+#[track_caller]
+fn output_and_plots(path: &str, plots: &[&str]) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let output = Command::new(path).arg(&folder).output().expect("the example starts");
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{error}");
+    for plot in plots {
+        let text = std::fs::read_to_string(folder.join(plot)).unwrap_or_else(|error| panic!("{plot}: {error}"));
+        assert!(text.starts_with("<svg width=") && text.trim_end().ends_with("</svg>"), "{plot} is no SVG");
+        // A frame, numbers beside it and a title.
+        assert!(text.matches("<text").count() > 5 && text.len() > 3000, "{plot}: {} bytes", text.len());
+    }
+    out.into_owned()
+}
+
+/// The first number of each line that begins so.
+fn figures(out: &str, begin: &str) -> Vec<f64> {
+    let numbers = out.lines().filter_map(|line| line.strip_prefix(begin)).map(|rest| {
+        let number: String =
+            rest.trim_start().chars().take_while(|c| c.is_ascii_digit() || "+-.e".contains(*c)).collect();
+        number.parse().unwrap_or_else(|error| panic!("{begin}{rest}: {error}"))
+    });
+    numbers.collect()
+}
+
+#[test]
+fn perceptron_goes_to_the_concert() {
+    let out = output_and_plots(env!("CARGO_BIN_EXE_perceptron"), &["perceptron.svg"]);
+    check_parts(
+        &out,
+        &[
+            "Threshold = 1.5\n",
+            "x1 * w1 = 1 * 0.7 = 0.7",
+            "x2 * w2 = 0 * 0.6 = 0",
+            "x3 * w3 = 1 * 0.5 = 0.5",
+            "x4 * w4 = 0 * 0.3 = 0",
+            "x5 * w5 = 1 * 0.4 = 0.4",
+            "The weighted sum = 1.6\n",
+            "1.6 > 1.5: Yes, I will go to the concert\n",
+            "I: ",
+        ],
+    );
+}
+
+#[test]
+fn pattern_recognition_learns_the_line() {
+    let plots = ["pattern_before.svg", "pattern_after.svg"];
+    let out = output_and_plots(env!("CARGO_BIN_EXE_pattern_recognition"), &plots);
+    let (before, after) = (figures(&out, "Before training:")[0], figures(&out, "After training:")[0]);
+    assert!(before > 50.0 && after <= 25.0, "{out}");
+}
+
+#[test]
+fn linear_regression_walks_to_the_line_of_the_formula() {
+    let plots = ["linear_regression.svg", "linear_regression_cost.svg"];
+    let out = output_and_plots(env!("CARGO_BIN_EXE_linear_regression"), &plots);
+    let costs: Vec<f64> = out
+        .lines()
+        .filter(|line| line.starts_with("Round"))
+        .flat_map(|line| {
+            line.split("cost")
+                .skip(1)
+                .map(|rest| rest.split(',').next().unwrap_or(rest).trim().parse().expect("a cost"))
+        })
+        .collect();
+    assert_eq!(costs.len(), 10, "{out}");
+    assert!(costs.windows(2).all(|pair| pair[1] <= pair[0]), "{out}");
+    let line = |begin: &str| -> Vec<f64> {
+        let line = out.lines().find(|line| line.starts_with(begin)).unwrap_or_else(|| panic!("no {begin:?} in {out}"));
+        let (_, line) = line.split_once("y = ").expect("a line");
+        line.split("x + ").map(|number| number.parse().expect("a number")).collect()
+    };
+    for (found, best) in line("After training:").iter().zip(line("By the formula:")) {
+        assert!((found - best).abs() < 0.01 * best.abs(), "{out}");
+    }
+}
+
+#[test]
+fn modules_are_saved_and_restored() {
+    let out = output_and_plots(env!("CARGO_BIN_EXE_modules"), &[]);
+    check_parts(
+        &out,
+        &[
+            "[3, 6, 9], shape=(3,), dtype=i32\n",
+            "[ 7, 14, 21], shape=(3,), dtype=i32\n",
+            "[3, 6, 9], shape=(3,), dtype=i32\n",
+            "[3, 6, 9], shape=(3,), dtype=i32\n",
+            "[ 30,  60,  90, 120], shape=(4,), dtype=i32\n",
+            "hidden.kernel",
+            "outputs[1].bias",
+            "Two models answer alike: false\n",
+            "Two models answer alike: true\n",
+            "hidden.kernel",
+        ],
+    );
+}
+
 #[test]
 fn training_ends_near_the_noise_of_the_data() {
-    let out = output_of(env!("CARGO_BIN_EXE_training"));
-    let figures: Vec<f64> = out
-        .lines()
-        .filter_map(|line| line.strip_prefix("Mean squared error: "))
-        .map(|figure| figure.parse().unwrap_or_else(|error| panic!("{figure}: {error}")))
-        .collect();
-    assert_eq!(figures.len(), 10, "{out}");
-    assert!(figures.windows(2).all(|pair| pair[1] < pair[0]), "{out}");
+    let plots = ["before.svg", "after.svg", "training.svg"];
+    let out = output_and_plots(env!("CARGO_BIN_EXE_training"), &plots);
+    let by_hand = figures(&out, "Mean squared error:");
+    assert_eq!(by_hand.len(), 10, "{out}");
+    assert!(by_hand.windows(2).all(|pair| pair[1] < pair[0]), "{out}");
     // The noise has variance 1, which no model that is as smooth as this one takes away.
-    assert!(figures[9] < 1.2, "{out}");
-    check_parts(&out, &["Mean squared distance to the parabola: 0."]);
+    assert!(by_hand[9] < 2.0, "{out}");
+    for (way, most) in [("by hand", 1.0), ("by fit", 0.25)] {
+        let distance = figures(&out, &format!("Mean squared distance to the parabola, {way}:"))[0];
+        assert!(distance < most, "{out}");
+    }
+    check_parts(
+        &out,
+        &[
+            "The saved model predicts the same: true\n",
+            "and nan from step ",
+            "The same model with a rate of 0.001 afterwards: NaN\n",
+            "A new model: ",
+        ],
+    );
 }

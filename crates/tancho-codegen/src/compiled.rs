@@ -14,6 +14,7 @@ use crate::program::{Launch, Program};
 use crate::recipes::Recipes;
 use crate::share_sizes::share_sizes;
 use crate::split::{Split, split};
+use crate::unroll_selects::unroll_selects;
 use crate::unroll_windows::unroll_windows;
 use crate::uses::Uses;
 
@@ -64,6 +65,7 @@ impl Compiled {
         legalize(&mut legal);
         if fuse_ops {
             unroll_windows(&mut legal);
+            unroll_selects(&mut legal);
         }
         let mut program = fuse(&legal, fuse_ops)?;
         share_sizes(&mut program);

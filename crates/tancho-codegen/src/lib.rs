@@ -1,6 +1,6 @@
 //! From graphs to machine code: fusion into kernels, emission, and the plan that runs them.
 //!
-//! The way of a graph: `legalize` brings it into the form that fusion expects, `unroll_windows` makes slices of
+//! The way of a graph: `legalize` brings it into the form that fusion expects, `unroll_windows` and `unroll_selects` make slices of
 //! what small windows see, [`fuse`](fuse::fuse) cuts it into launches of kernels (through `lower`, the compiler's
 //! column of the op set), [`code`] makes machine code of each kernel (through [`emit`]), and a [`Plan`] fills in
 //! the sizes of a call: places in memory, argument blocks, tiles. `execute` is the gate through which a plan calls
@@ -13,6 +13,7 @@ pub mod procedure;
 pub mod math;
 mod legalize;
 mod unroll_windows;
+mod unroll_selects;
 pub mod fuse;
 mod lower;
 mod draft;

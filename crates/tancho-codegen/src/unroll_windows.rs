@@ -21,7 +21,7 @@ use tancho_ir::ops::{ControlOp, ElementwiseOp, FoldOp, ResultTypes, ShapeOp, Win
 use tancho_ir::{Dim, Dims, Graph, NodeId, NodeKind, Op, Span, TensorType, Value};
 
 /// Most operations that the places of a window become; fusion takes in more than that for one kernel.
-const MOST_OPERATIONS: usize = 64;
+pub(crate) const MOST_OPERATIONS: usize = 64;
 
 /// The widest window along one axis, in elements: bounds the memory that padding takes.
 const WIDEST: i64 = 64;
@@ -39,16 +39,16 @@ pub fn unroll_windows(graph: &mut Graph) {
 }
 
 /// A window along an axis, all of it known.
-struct Axis {
-    size: i64,
-    stride: i64,
-    dilation: i64,
-    low: i64,
-    high: i64,
+pub(crate) struct Axis {
+    pub size: i64,
+    pub stride: i64,
+    pub dilation: i64,
+    pub low: i64,
+    pub high: i64,
 }
 
 impl Axis {
-    fn known(window: &WindowAxis) -> Option<Axis> {
+    pub fn known(window: &WindowAxis) -> Option<Axis> {
         let WindowAxis { size, stride, low, high, base_dilation, dilation } = window;
         let (size, low, high) = (size.as_known()?, low.as_known()?, high.as_known()?);
         let span = (size - 1).checked_mul(*dilation)?.checked_add(1)?;
@@ -80,7 +80,7 @@ fn has_short_strided_rows(axes: &[Axis], dims: &Dims, places: i64) -> bool {
 }
 
 /// The number of elementwise ops in a body that has nothing else but constants.
-fn elementwise_ops(body: &Graph) -> Option<usize> {
+pub(crate) fn elementwise_ops(body: &Graph) -> Option<usize> {
     body.node_ids().try_fold(0, |count, id| match body.node(id).kind() {
         NodeKind::Parameter(_) | NodeKind::Op(Op::Shape(ShapeOp::Constant(_))) => Some(count),
         NodeKind::Op(Op::Elementwise(_)) => Some(count + 1),
@@ -110,18 +110,25 @@ fn unroll(graph: &mut Graph, id: NodeId, axes: &[Axis], body: &Graph) {
     loop {
         let element = elements_at(graph, operand, axes, &place, &dims, &span);
         result = body.apply(graph, result, element);
-        // The next place in row-major order.
-        let Some(moving) = (0..axes.len()).rfind(|&axis| place[axis] + 1 < axes[axis].size) else { break };
-        place[moving] += 1;
-        place[moving + 1..].fill(0);
+        if !next_place(&mut place, axes) {
+            break;
+        }
     }
     graph.replace_all_uses(Value { node: id, result: 0 }, result);
     graph.remove(id);
 }
 
+/// Moves to the next place of a window in row-major order; `false` where there is none.
+pub(crate) fn next_place(place: &mut [i64], axes: &[Axis]) -> bool {
+    let Some(moving) = (0..axes.len()).rfind(|&axis| place[axis] + 1 < axes[axis].size) else { return false };
+    place[moving] += 1;
+    place[moving + 1..].fill(0);
+    true
+}
+
 /// The operand with its padding, as a value that lies in memory: each element is used at several places, and would be
 /// computed for each of them.
-fn padded(graph: &mut Graph, operand: Value, initial: Value, axes: &[Axis], span: &Span) -> Value {
+pub(crate) fn padded(graph: &mut Graph, operand: Value, initial: Value, axes: &[Axis], span: &Span) -> Value {
     let TensorType { dtype, dims } = graph.type_of(operand).clone();
     let padding = |side: fn(&Axis) -> i64| axes.iter().map(|axis| Dim::known(side(axis).max(0))).collect::<Dims>();
     let (low, high) = (padding(|axis| axis.low), padding(|axis| axis.high));
@@ -160,7 +167,14 @@ fn lies_in_memory(graph: &Graph, value: Value) -> bool {
 }
 
 /// For each result, the element that stands at a place of its window.
-fn elements_at(graph: &mut Graph, operand: Value, axes: &[Axis], place: &[i64], dims: &Dims, span: &Span) -> Value {
+pub(crate) fn elements_at(
+    graph: &mut Graph,
+    operand: Value,
+    axes: &[Axis],
+    place: &[i64],
+    dims: &Dims,
+    span: &Span,
+) -> Value {
     let start: Dims =
         axes.iter().zip(place).map(|(axis, place)| Dim::known((-axis.low).max(0) + place * axis.dilation)).collect();
     let strides: Vec<i64> = axes.iter().map(|axis| axis.stride).collect();
@@ -175,19 +189,19 @@ fn elements_at(graph: &mut Graph, operand: Value, axes: &[Axis], place: &[i64], 
 }
 
 /// Adds an op whose type is known from what the window's type says.
-fn add_of_type(graph: &mut Graph, op: Op, operands: &[Value], of: TensorType, span: &Span) -> Value {
+pub(crate) fn add_of_type(graph: &mut Graph, op: Op, operands: &[Value], of: TensorType, span: &Span) -> Value {
     let node = graph.add_unchecked(op, operands, ResultTypes::from_iter([of]), span.clone());
     Value { node, result: 0 }
 }
 
-fn broadcast(graph: &mut Graph, scalar: Value, dims: &Dims, span: &Span) -> Value {
+pub(crate) fn broadcast(graph: &mut Graph, scalar: Value, dims: &Dims, span: &Span) -> Value {
     let of = TensorType { dtype: graph.type_of(scalar).dtype, dims: dims.clone() };
     let broadcast = Op::Shape(ShapeOp::BroadcastInDim { dims: dims.clone(), axes: Vec::new() });
     add_of_type(graph, broadcast, &[scalar], of, span)
 }
 
 /// The body of a fold, for tensors in the place of scalars.
-struct Body<'b> {
+pub(crate) struct Body<'b> {
     /// The elementwise ops of the body and the values that they make there.
     operations: Vec<(Value, &'b ElementwiseOp, &'b [Value])>,
     parameters: [Value; 2],
@@ -198,7 +212,7 @@ struct Body<'b> {
 }
 
 impl<'b> Body<'b> {
-    fn new(graph: &mut Graph, body: &'b Graph, dims: &Dims, span: &'b Span) -> Self {
+    pub fn new(graph: &mut Graph, body: &'b Graph, dims: &Dims, span: &'b Span) -> Self {
         let mut operations = Vec::new();
         let mut constants = HashMap::new();
         for id in body.topological_order() {
@@ -216,7 +230,7 @@ impl<'b> Body<'b> {
     }
 
     /// The accumulators after one more element for each.
-    fn apply(&self, graph: &mut Graph, accumulators: Value, elements: Value) -> Value {
+    pub fn apply(&self, graph: &mut Graph, accumulators: Value, elements: Value) -> Value {
         let mut values = self.constants.clone();
         values.extend(self.parameters.into_iter().zip([accumulators, elements]));
         for &(value, op, operands) in &self.operations {

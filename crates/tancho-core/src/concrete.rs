@@ -1,5 +1,7 @@
 //! What a function becomes for one signature: a graph, and what was compiled from it.
 
+mod freeze;
+
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};

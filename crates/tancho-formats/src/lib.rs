@@ -14,6 +14,9 @@ mod model;
 pub mod stablehlo;
 
 pub use error::FormatError;
-pub use model::{PROGRAM_FILE, WEIGHTS_FILE, load_model, save_model};
-pub use npy::{decode_npy, encode_npy, read_npy, write_npy};
-pub use safetensors::{decode_safetensors, encode_safetensors, read_safetensors, write_safetensors};
+pub use model::{PROGRAM_FILE, WEIGHTS_FILE, load_model, load_signature, save_model, save_signatures};
+pub use npy::{decode_npy, encode_npy, npy_length, read_npy, write_npy};
+pub use safetensors::{
+    decode_described_safetensors, decode_safetensors, encode_safetensors, read_safetensors, write_safetensors,
+    write_safetensors_to,
+};

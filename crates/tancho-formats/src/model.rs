@@ -10,6 +10,14 @@
 //! operations is kept in the safetensors file's description, so that the graph that is loaded is the one that was
 //! saved, also in the order in which it prints. A folder that was made by hand needs no such description.
 //!
+//! A model may have several programs. The further ones stand in folders of their names, and share the weights:
+//!
+//! ```text
+//! digits/program.ir            func @predict(…)
+//! digits/features/program.ir   func @features(…)
+//! digits/weights.safetensors
+//! ```
+//!
 //! Constants in the bodies of calls stay in the text, since a parameter there would change each call.
 
 use std::collections::{BTreeMap, HashMap};
@@ -38,15 +46,95 @@ const PLACES: &str = "tancho.places";
 /// # Errors
 /// The folder cannot be written, or holds something else than a model.
 pub fn save_model(folder: impl AsRef<Path>, graph: &Graph) -> Result<(), FormatError> {
-    let folder = folder.as_ref();
-    let (program, weights) = split_weights(graph);
+    let (program, weights) = split_weights(graph, &mut FreeNames::new(&[graph]));
     let places: Vec<String> = weights.iter().map(|weight| weight.place.to_string()).collect();
     let arrays = weights.into_iter().map(|weight| (weight.name, weight.array)).collect();
-    replace_folder(folder, |new| {
-        let path = new.join(PROGRAM_FILE);
-        fs::write(&path, program.to_string()).map_err(|error| FormatError::io(&path, "write", error))?;
+    replace_folder(folder.as_ref(), |new| {
+        write_program(new, &program)?;
         write_described(&new.join(WEIGHTS_FILE), &arrays, Some((PLACES, places.join(","))))
     })
+}
+
+/// Saves several graphs, each under a name, as one model folder with one file of weights, in which an array that several
+/// graphs have stands once. The first is the program of the folder; each other one that of a folder of its name within it,
+/// which is a model folder too.
+///
+/// # Errors
+/// As [`save_model`]; there is no graph, or a name is not made of letters, digits, `_` and `-`, or there twice.
+pub fn save_signatures(folder: impl AsRef<Path>, signatures: &[(&str, &Graph)]) -> Result<(), FormatError> {
+    let folder = folder.as_ref();
+    let invalid = |message: String| {
+        FormatError::io(folder, "write a model to", io::Error::new(io::ErrorKind::InvalidInput, message))
+    };
+    if signatures.is_empty() {
+        return Err(invalid("there is no signature to save".to_owned()));
+    }
+    for (position, (name, _)) in signatures.iter().enumerate() {
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+            return Err(invalid(format!("{name:?} is no name of letters, digits, `_` and `-`")));
+        }
+        // Some file systems do not tell small from capital letters.
+        if signatures[..position].iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+            return Err(invalid(format!("the name {name:?} is given twice")));
+        }
+    }
+    let graphs: Vec<&Graph> = signatures.iter().map(|(_, graph)| *graph).collect();
+    let mut names = FreeNames::new(&graphs);
+    let (mut programs, mut arrays, mut places) = (Vec::new(), BTreeMap::new(), Vec::new());
+    for (position, (name, graph)) in signatures.iter().enumerate() {
+        let (mut program, weights) = split_weights(graph, &mut names);
+        program.set_name(name);
+        programs.push((name, program));
+        if position == 0 {
+            places = weights.iter().map(|weight| weight.place.to_string()).collect();
+        }
+        arrays.extend(weights.into_iter().map(|weight| (weight.name, weight.array)));
+    }
+    replace_folder(folder, |new| {
+        for (position, (name, program)) in programs.iter().enumerate() {
+            if position == 0 {
+                write_program(new, program)?;
+            } else {
+                let within = new.join(name);
+                fs::create_dir(&within).map_err(|error| FormatError::io(&within, "write", error))?;
+                write_program(&within, program)?;
+            }
+        }
+        write_described(&new.join(WEIGHTS_FILE), &arrays, Some((PLACES, places.join(","))))
+    })
+}
+
+/// Loads one of the graphs that [`save_signatures`] saved.
+///
+/// # Errors
+/// There is none of the name; as [`load_model`].
+pub fn load_signature(folder: impl AsRef<Path>, name: &str) -> Result<Graph, FormatError> {
+    let folder = folder.as_ref();
+    let first = load_model(folder)?;
+    if first.name() == name {
+        return Ok(first);
+    }
+    let others = programs_within(folder);
+    if others.iter().any(|other| other == name) {
+        return load_model(folder.join(name));
+    }
+    let known = std::iter::once(first.name().to_owned()).chain(others).collect::<Vec<_>>().join(", ");
+    let message = format!("there is none; the model has {known}");
+    Err(FormatError::io(&folder.join(name), "read", io::Error::new(io::ErrorKind::NotFound, message)))
+}
+
+fn write_program(folder: &Path, program: &Graph) -> Result<(), FormatError> {
+    let path = folder.join(PROGRAM_FILE);
+    fs::write(&path, program.to_string()).map_err(|error| FormatError::io(&path, "write", error))
+}
+
+/// The names of the folders with a program in a model folder, in their order.
+fn programs_within(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let with_program = entries.filter(|entry| entry.path().join(PROGRAM_FILE).is_file());
+    let mut names: Vec<String> = with_program.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    names
 }
 
 /// Loads the graph of a model folder.
@@ -54,7 +142,15 @@ pub fn save_model(folder: impl AsRef<Path>, graph: &Graph) -> Result<(), FormatE
 /// # Errors
 /// A file cannot be read or is damaged, or the weights do not fit the program.
 pub fn load_model(folder: impl AsRef<Path>) -> Result<Graph, FormatError> {
-    let (program_file, weights_file) = (folder.as_ref().join(PROGRAM_FILE), folder.as_ref().join(WEIGHTS_FILE));
+    let folder = folder.as_ref();
+    let (program_file, mut weights_file) = (folder.join(PROGRAM_FILE), folder.join(WEIGHTS_FILE));
+    // One of the further programs of a model has its weights in the folder above.
+    let above = folder.join("..");
+    let is_further = !weights_file.exists() && above.join(PROGRAM_FILE).is_file() && above.join(WEIGHTS_FILE).is_file();
+    if is_further {
+        weights_file = above.join(WEIGHTS_FILE);
+    }
+    let shares = is_further || !programs_within(folder).is_empty();
     let read = |path: &Path| fs::read(path).map_err(|error| FormatError::io(path, "read", error));
     let text = String::from_utf8(read(&program_file)?).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
@@ -62,8 +158,9 @@ pub fn load_model(folder: impl AsRef<Path>) -> Result<Graph, FormatError> {
     })?;
     let program = parse(&text, &program_file.display().to_string())?;
     let (arrays, description) = decode_described(&read(&weights_file)?, &weights_file)?;
-    let places = description.get(PLACES).and_then(|places| parse_places(places)).unwrap_or_default();
-    join_weights(&program, arrays, &places, &weights_file)
+    // The places are those of the folder's first program.
+    let places = description.get(PLACES).filter(|_| !is_further).and_then(|places| parse_places(places));
+    join_weights(&program, arrays, &places.unwrap_or_default(), &weights_file, shares)
 }
 
 fn parse_places(text: &str) -> Option<Vec<usize>> {
@@ -79,9 +176,9 @@ struct Weight {
 }
 
 /// The graph with parameters in the place of its large constants, and these.
-fn split_weights(graph: &Graph) -> (Graph, Vec<Weight>) {
+fn split_weights(graph: &Graph, names: &mut FreeNames) -> (Graph, Vec<Weight>) {
+    names.begin_graph();
     let operations = operations(graph);
-    let mut names = FreeNames::new(graph);
     let mut copy = GraphCopy::new(graph);
     for parameter in graph.parameters() {
         copy.add_parameter(parameter.node);
@@ -91,7 +188,7 @@ fn split_weights(graph: &Graph) -> (Graph, Vec<Weight>) {
         let Some(array) = graph.constant(Value { node: id, result: 0 }) else { continue };
         // A parameter cannot be ordered behind an effect.
         if array.len() > INLINE && graph.ordered_before(id).is_empty() {
-            let name = names.take(graph.node(id).name());
+            let name = names.take(graph.node(id).name(), array);
             copy.add_parameter(id);
             copy.set_name(id, Some(&name));
             weights.push(Weight { name, array: array.clone(), place });
@@ -105,12 +202,14 @@ fn split_weights(graph: &Graph) -> (Graph, Vec<Weight>) {
     (copy.finish(), weights)
 }
 
-/// The graph with constants in the place of the parameters that have a weight of their name.
+/// The graph with constants in the place of the parameters that have a weight of their name. Where it shares the weights with
+/// others, the rest are theirs.
 fn join_weights(
     program: &Graph,
     mut arrays: BTreeMap<String, Array>,
     places: &[usize],
     file: &Path,
+    shares: bool,
 ) -> Result<Graph, FormatError> {
     let mut copy = GraphCopy::new(program);
     let mut constants: Vec<(NodeId, Array)> = Vec::new();
@@ -127,7 +226,7 @@ fn join_weights(
         }
         constants.push((parameter.node, array));
     }
-    if let Some(name) = arrays.into_keys().next() {
+    if let Some(name) = arrays.into_keys().next().filter(|_| !shares) {
         return Err(FormatError::UnknownWeight { file: file.to_owned(), name });
     }
     // Without a place for each, all stand at the front.
@@ -233,43 +332,83 @@ impl<'a> GraphCopy<'a> {
     }
 }
 
-/// Names that no other value of a graph has, and that the printer leaves as they are.
-struct FreeNames {
-    counts: HashMap<String, usize>,
-    /// Of names that several values have, what the printer puts before a number to tell them apart: `x.`.
+/// Names that no other value of the graphs has, and that the printer leaves as they are; one for each array.
+struct FreeNames<'a> {
+    graphs: &'a [&'a Graph],
+    /// The values of each name, by the position of their graph.
+    values: HashMap<String, Vec<(usize, NodeId)>>,
+    /// Of names that several values of a graph have, what the printer puts before a number to tell them apart: `x.`.
     prefixes: Vec<String>,
     n_unnamed: usize,
+    /// The weights that have a name, with the number of the graph that took it last.
+    taken: Vec<(String, Array, usize)>,
+    n_graphs: usize,
 }
 
-impl FreeNames {
-    fn new(graph: &Graph) -> Self {
-        let mut counts = HashMap::new();
-        for name in graph.node_ids().filter_map(|id| graph.node(id).name()) {
-            *counts.entry(name.to_owned()).or_insert(0) += 1;
-        }
-        let repeated = counts.iter().filter(|(_, count)| **count > 1);
-        FreeNames { prefixes: repeated.map(|(name, _)| format!("{name}.")).collect(), counts, n_unnamed: 0 }
-    }
-
-    /// The name that a value has, where that will do; else one that is free.
-    fn take(&mut self, name: Option<&str>) -> String {
-        // The safetensors format keeps one name for itself.
-        let will_do = |name: &&str| {
-            self.counts.get(*name) == Some(&1)
-                && *name != "__metadata__"
-                && !self.prefixes.iter().any(|prefix| name.starts_with(prefix))
-        };
-        if let Some(name) = name.filter(will_do) {
-            return name.to_owned();
-        }
-        loop {
-            let candidate = format!("w{}", self.n_unnamed);
-            self.n_unnamed += 1;
-            if !self.counts.contains_key(&candidate) {
-                return candidate;
+impl<'a> FreeNames<'a> {
+    fn new(graphs: &'a [&'a Graph]) -> Self {
+        let mut values: HashMap<String, Vec<(usize, NodeId)>> = HashMap::new();
+        for (position, graph) in graphs.iter().enumerate() {
+            for id in graph.node_ids() {
+                if let Some(name) = graph.node(id).name() {
+                    values.entry(name.to_owned()).or_default().push((position, id));
+                }
             }
         }
+        let is_repeated = |of: &[(usize, NodeId)]| of.windows(2).any(|pair| pair[0].0 == pair[1].0);
+        let repeated = values.iter().filter(|(_, of)| is_repeated(of));
+        let prefixes = repeated.map(|(name, _)| format!("{name}.")).collect();
+        FreeNames { graphs, values, prefixes, n_unnamed: 0, taken: Vec::new(), n_graphs: 0 }
     }
+
+    /// What is named from here on is of the next graph.
+    fn begin_graph(&mut self) {
+        self.n_graphs += 1;
+    }
+
+    /// The name that an array has in a graph before this one; else that of its value, where that will do; else one that is
+    /// free.
+    fn take(&mut self, name: Option<&str>, array: &Array) -> String {
+        let current = self.n_graphs;
+        let known = self.taken.iter_mut().find(|(_, known, graph)| *graph < current && is_same(known, array));
+        if let Some((name, _, graph)) = known {
+            *graph = current;
+            return name.clone();
+        }
+        let name = match name.filter(|name| self.will_do(name, array)) {
+            Some(name) => name.to_owned(),
+            None => loop {
+                let candidate = format!("w{}", self.n_unnamed);
+                self.n_unnamed += 1;
+                if !self.values.contains_key(&candidate) {
+                    break candidate;
+                }
+            },
+        };
+        self.taken.push((name.clone(), array.clone(), current));
+        name
+    }
+
+    fn will_do(&self, name: &str, array: &Array) -> bool {
+        let of = self.values.get(name).map_or(&[][..], Vec::as_slice);
+        // In each graph at most this very array has the name.
+        let is_alone = |pair: &[(usize, NodeId)]| pair[0].0 != pair[1].0;
+        let is_array = |&(graph, node): &(usize, NodeId)| {
+            self.graphs[graph].constant(Value { node, result: 0 }).is_some_and(|other| is_same(other, array))
+        };
+        // The safetensors format keeps one name for itself.
+        name != "__metadata__"
+            && of.windows(2).all(is_alone)
+            && of.iter().all(is_array)
+            && !self.taken.iter().any(|(taken, ..)| taken == name)
+            && !self.prefixes.iter().any(|prefix| name.starts_with(prefix))
+    }
+}
+
+/// Whether both have the same type and bytes.
+fn is_same(left: &Array, right: &Array) -> bool {
+    let same_type = left.dtype() == right.dtype() && left.shape() == right.shape();
+    same_type && (left.buffer().same_memory(right.buffer()) || left.buffer().bytes() == right.buffer().bytes())
 }
 
 /// Writes a folder beside its place and then moves it there. What stood there is moved away before, and deleted after.
@@ -291,10 +430,8 @@ fn replace_folder(folder: &Path, write: impl FnOnce(&Path) -> Result<(), FormatE
     let (new, old) = (staging.path().join("new"), staging.path().join("old"));
     fs::create_dir(&new).map_err(fail)?;
     write(&new)?;
-    for entry in fs::read_dir(&new).map_err(fail)? {
-        // A crash of the machine must not leave the new names with nothing in them.
-        fs::File::open(entry.map_err(fail)?.path()).and_then(|file| file.sync_all()).map_err(fail)?;
-    }
+    // A crash of the machine must not leave the new names with nothing in them.
+    sync_files(&new).map_err(fail)?;
     if exists {
         fs::rename(&target, &old).map_err(fail)?;
     }
@@ -307,16 +444,35 @@ fn replace_folder(folder: &Path, write: impl FnOnce(&Path) -> Result<(), FormatE
     })
 }
 
+/// Brings the files of a folder, and of those within it, to the disk.
+fn sync_files(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sync_files(&path)?;
+        } else {
+            fs::File::open(path)?.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether a folder holds a model, or nothing.
 fn check_replaceable(folder: &Path) -> Result<(), FormatError> {
+    let within = programs_within(folder);
+    let is_part = |name: &str| name == PROGRAM_FILE || name == WEIGHTS_FILE || within.iter().any(|known| known == name);
+    check_entries(folder, folder, &is_part)?;
+    within.iter().try_for_each(|name| check_entries(folder, &folder.join(name), &|entry| entry == PROGRAM_FILE))
+}
+
+fn check_entries(model: &Path, folder: &Path, is_part: &dyn Fn(&str) -> bool) -> Result<(), FormatError> {
     let entries = fs::read_dir(folder).map_err(|error| FormatError::io(folder, "write", error))?;
     for entry in entries {
         let name = entry.map_err(|error| FormatError::io(folder, "read", error))?.file_name();
-        if name != PROGRAM_FILE && name != WEIGHTS_FILE {
-            return Err(FormatError::NotAModel {
-                folder: folder.to_owned(),
-                entry: name.to_string_lossy().into_owned(),
-            });
+        let name = name.to_string_lossy().into_owned();
+        if !is_part(&name) {
+            let folder = model.to_owned();
+            return Err(FormatError::NotAModel { folder, entry: name });
         }
     }
     Ok(())

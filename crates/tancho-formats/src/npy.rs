@@ -64,6 +64,16 @@ pub fn decode_npy(bytes: &[u8], file: &Path) -> Result<Array, FormatError> {
     })
 }
 
+/// How many bytes a `.npy` file has by its header, which is at the front of these bytes.
+///
+/// # Errors
+/// The header is damaged or is not there as a whole.
+pub fn npy_length(front: &[u8], file: &Path) -> Result<usize, FormatError> {
+    let header = parse_header(front, file)?;
+    let n_bytes = header.shape.elements().map_or(usize::MAX, |count| count.saturating_mul(header.dtype.size()));
+    Ok(n_bytes.saturating_add(header.data))
+}
+
 /// The bytes of an array's `.npy` file.
 pub fn encode_npy(array: &Array) -> Vec<u8> {
     let mut bytes = write_header(array.dtype(), array.shape());

@@ -36,6 +36,29 @@ pub fn write_safetensors(path: impl AsRef<Path>, arrays: &BTreeMap<String, Array
     write_described(path.as_ref(), arrays, None)
 }
 
+/// Writes named arrays as a safetensors file, with an entry of the file's description of itself: a key and a text.
+///
+/// # Errors
+/// As for [`encode_safetensors`], or what is written to fails.
+pub fn write_safetensors_to(
+    out: &mut impl Write,
+    arrays: &BTreeMap<String, Array>,
+    entry: Option<(&str, String)>,
+) -> io::Result<()> {
+    write_to(out, arrays, entry)
+}
+
+/// Arrays by their names, and a file's description of itself: texts by their keys.
+pub type DescribedArrays = (BTreeMap<String, Array>, HashMap<String, String>);
+
+/// As [`decode_safetensors`], with the file's description of itself.
+///
+/// # Errors
+/// As for [`read_safetensors`].
+pub fn decode_described_safetensors(bytes: &[u8], file: &Path) -> Result<DescribedArrays, FormatError> {
+    decode_described(bytes, file)
+}
+
 /// The arrays in the bytes of a safetensors file, whose name is for errors.
 ///
 /// # Errors

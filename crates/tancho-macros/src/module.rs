@@ -81,7 +81,23 @@ mod tests {
     #[test]
     fn what_is_no_module_says_why() {
         let message = "Module can be derived for structs only; implement it for a choice of modules by hand";
-        check_error(quote!(enum Choice { A, B }), message);
-        check_error(quote!(struct S { #[module(leave)] x: f32 }), "expected `skip`");
+        check_error(
+            quote!(
+                enum Choice {
+                    A,
+                    B,
+                }
+            ),
+            message,
+        );
+        check_error(
+            quote!(
+                struct S {
+                    #[module(leave)]
+                    x: f32,
+                }
+            ),
+            "expected `skip`",
+        );
     }
 }

@@ -80,6 +80,10 @@ impl<T: Module> Module for Build<T> {
             made.visit_parts(parts);
         }
     }
+
+    fn kind(&self) -> &str {
+        ""
+    }
 }
 
 /// The shape of what a layer gave last, for summaries.
@@ -103,6 +107,10 @@ impl OutputShape {
 impl Module for OutputShape {
     fn visit_parts<'a>(&'a self, parts: &mut dyn Parts<'a>) {
         parts.output(self);
+    }
+
+    fn kind(&self) -> &str {
+        ""
     }
 }
 
@@ -128,8 +136,11 @@ pub(crate) fn known_size(layer: &str, x: &Tensor, axis: i64) -> Result<usize, Er
     let place = if axis < 0 { axis + rank } else { axis };
     match usize::try_from(place).ok().and_then(|place| shape.dims().get(place)) {
         None => Err(error(layer, format!("takes an input with an axis {axis}, not one of shape {shape}"))),
-        Some(size) => size.as_known().ok_or_else(|| {
-            error(layer, format!("axis {axis} of the input {shape} must be known where the layer is built"))
-        }),
+        Some(size) => match size.as_known() {
+            Some(size) => Ok(size),
+            None => {
+                Err(error(layer, format!("axis {axis} of the input {shape} must be known where the layer is built")))
+            }
+        },
     }
 }

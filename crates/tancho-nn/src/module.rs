@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use tancho_core::random::Generator;
 use tancho_core::{Tensor, Variable};
 
 use crate::init::Regularizer;
 use crate::layer::OutputShape;
+use crate::summary::Summary;
 
 /// What holds variables: a layer, a model, an optimiser. Derive it for structs: `#[derive(Module)]`.
 ///
@@ -33,7 +35,7 @@ pub trait Module: Send + Sync + 'static {
     /// Shows each part under its name, in an order that is always the same.
     fn visit_parts<'a>(&'a self, parts: &mut dyn Parts<'a>);
 
-    /// What the module is called in a summary.
+    /// What the module is called in a summary. Where it is empty, the module is no entry of its own there: its parts are.
     fn kind(&self) -> &str {
         let name = std::any::type_name::<Self>();
         let name = name.split('<').next().unwrap_or(name);
@@ -62,9 +64,16 @@ pub trait Module: Send + Sync + 'static {
         self.variables().into_iter().filter(|variable| !variable.is_trainable()).collect()
     }
 
-    /// How many numbers the variables hold.
+    /// How many numbers the variables hold; the states of generators are not counted.
     fn parameter_count(&self) -> usize {
-        self.variables().iter().map(element_count).sum()
+        let mut found = Parameters(Vec::new());
+        self.visit_parts(&mut found);
+        found.0.into_iter().map(element_count).sum()
+    }
+
+    /// The table of layers, their outputs and parameters that Keras prints: `println!("{}", model.summary())`.
+    fn summary(&self) -> Summary {
+        Summary::of(self)
     }
 
     /// The sum of what the regularizers of the layers add to a loss; `None` where there are none.
@@ -97,9 +106,15 @@ pub trait Parts<'a> {
         let _ = variable;
     }
 
-    /// A module within this one, whose parts follow.
+    /// The part that was entered is a module of this kind, whose parts follow. A module within a layer that a summary does not
+    /// show is not announced.
     fn module(&mut self, kind: &str) {
         let _ = kind;
+    }
+
+    /// A source of keys: its state is a variable, but no parameter.
+    fn generator(&mut self, generator: &'a Generator) {
+        self.variable(generator.state());
     }
 
     /// The shape of what a layer gave last.
@@ -148,10 +163,6 @@ impl Path {
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
-
-    pub(crate) fn depth(&self) -> usize {
-        self.lengths.len()
-    }
 }
 
 struct Named {
@@ -175,6 +186,19 @@ impl<'a> Parts<'a> for Named {
     }
 }
 
+/// The variables without the states of generators, each once.
+struct Parameters<'a>(Vec<&'a Variable>);
+
+impl<'a> Parts<'a> for Parameters<'a> {
+    fn variable(&mut self, variable: &'a Variable) {
+        if !self.0.iter().any(|known| known.is_same(variable)) {
+            self.0.push(variable);
+        }
+    }
+
+    fn generator(&mut self, _: &'a Generator) {}
+}
+
 struct Penalties<'a>(Vec<(&'a Regularizer, &'a Variable)>);
 
 impl<'a> Parts<'a> for Penalties<'a> {
@@ -186,6 +210,12 @@ impl<'a> Parts<'a> for Penalties<'a> {
 impl Module for Variable {
     fn visit_parts<'a>(&'a self, parts: &mut dyn Parts<'a>) {
         parts.variable(self);
+    }
+}
+
+impl Module for Generator {
+    fn visit_parts<'a>(&'a self, parts: &mut dyn Parts<'a>) {
+        parts.generator(self);
     }
 }
 
@@ -215,15 +245,24 @@ impl<M: Module> Module for Option<M> {
             module.visit_parts(parts);
         }
     }
+
+    fn kind(&self) -> &str {
+        self.as_ref().map_or("", M::kind)
+    }
 }
 
 impl<M: Module> Module for [M] {
     fn visit_parts<'a>(&'a self, parts: &mut dyn Parts<'a>) {
         for (index, module) in self.iter().enumerate() {
             parts.enter(&format!("[{index}]"));
+            parts.module(module.kind());
             module.visit_parts(parts);
             parts.leave();
         }
+    }
+
+    fn kind(&self) -> &str {
+        ""
     }
 }
 
@@ -231,11 +270,19 @@ impl<M: Module> Module for Vec<M> {
     fn visit_parts<'a>(&'a self, parts: &mut dyn Parts<'a>) {
         self.as_slice().visit_parts(parts);
     }
+
+    fn kind(&self) -> &str {
+        ""
+    }
 }
 
 impl<M: Module, const N: usize> Module for [M; N] {
     fn visit_parts<'a>(&'a self, parts: &mut dyn Parts<'a>) {
         self.as_slice().visit_parts(parts);
+    }
+
+    fn kind(&self) -> &str {
+        ""
     }
 }
 
@@ -243,9 +290,14 @@ impl<M: Module> Module for BTreeMap<String, M> {
     fn visit_parts<'a>(&'a self, parts: &mut dyn Parts<'a>) {
         for (key, module) in self {
             parts.enter(key);
+            parts.module(module.kind());
             module.visit_parts(parts);
             parts.leave();
         }
+    }
+
+    fn kind(&self) -> &str {
+        ""
     }
 }
 
@@ -256,9 +308,14 @@ macro_rules! tuples {
                 fn visit_parts<'a>(&'a self, parts: &mut dyn Parts<'a>) {
                     $(
                         parts.enter(concat!("[", stringify!($index), "]"));
+                        parts.module(self.$index.kind());
                         self.$index.visit_parts(parts);
                         parts.leave();
                     )+
+                }
+
+                fn kind(&self) -> &str {
+                    ""
                 }
             }
         )*
@@ -279,6 +336,10 @@ macro_rules! without_variables {
         $(
             impl Module for $of {
                 fn visit_parts<'a>(&'a self, _: &mut dyn Parts<'a>) {}
+
+                fn kind(&self) -> &str {
+                    ""
+                }
             }
         )*
     };

@@ -31,6 +31,7 @@
 //!   costs ([`Cost`]), and where its time goes ([`Profile`]).
 //! - [`Tree`] is what traced functions take and give: tensors in tuples, arrays, vectors, maps and structs.
 //! - [`random`] has random numbers, which are functions of a key.
+//! - [`nn`] has layers, losses, optimisers and training.
 //! - [`Program`] is a graph that was read from a file.
 
 #![forbid(unsafe_code)]
@@ -38,12 +39,12 @@
 pub use tancho_core::*;
 pub use tancho_macros::{Tree, function};
 
-/// Learning: layers, losses, optimisers, training.
-pub use tancho_nn as nn;
 /// Files: arrays (npy, safetensors) and model folders, which [`Program::from_graph`] makes callable.
 pub use tancho_formats as formats;
 /// The intermediate representation.
 pub use tancho_ir as ir;
+/// Learning: layers, losses, optimisers, training.
+pub use tancho_nn as nn;
 
 /// Everything that a program with tensors usually names.
 pub mod prelude {
@@ -60,5 +61,6 @@ pub mod prelude {
         vjp, vmap, while_loop, while_loop_bounded, zeros,
     };
     pub use tancho_macros::{Tree, function};
-    pub use tancho_nn::{Layer, Mode, Module};
+    pub use tancho_nn::plot;
+    pub use tancho_nn::{Checkpoint, Compile, Layer, LoadModel, Mode, Module, Optimizer, SaveModel, SaveWeights};
 }

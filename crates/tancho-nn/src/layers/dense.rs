@@ -141,7 +141,7 @@ impl Layer for Dense {
         };
         let mut y = x.matmul(&parts.kernel);
         if let Some(bias) = &parts.bias {
-            y = y + bias;
+            y += bias;
         }
         if let Some(activation) = &self.activation {
             y = activation.apply(y);

@@ -1,4 +1,27 @@
 //! Metrics: what is reported of a model, gathered over batches.
+//!
+//! Names, formulas and defaults are those of Keras 3. [`accuracy`] takes the accuracy that fits the shapes; [`MeanOf`] makes
+//! a metric of any loss.
+
+mod accuracy;
+mod auc;
+mod confusion;
+mod f_score;
+mod mean;
+mod regression;
+
+pub use accuracy::{
+    Accuracy, AnyAccuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy, TopKCategoricalAccuracy, accuracy,
+};
+pub use auc::{Auc, AucCurve, AucSummation};
+pub use confusion::{Precision, Recall, confusion_matrix};
+pub use f_score::{Average, FBetaScore, f1_score};
+pub use mean::{Mean, MeanOf};
+pub use regression::{
+    CosineSimilarity, LogCoshError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
+    MeanSquaredLogarithmicError, RootMeanSquaredError,
+};
 
 use tancho_core::{Result, Tensor};
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use tancho_core::{Result, Tensor, Variable, tensor};
+use tancho_core::{Error, Result, Tensor, Variable, tensor};
 
+use super::schedules::Schedule;
 use crate::module::{Module, Parts};
 
 /// A learning rate: a number that can be changed between steps, or a function of the number of the step.
@@ -16,6 +17,11 @@ pub enum LearningRate {
 impl LearningRate {
     pub fn number(rate: f64) -> Self {
         LearningRate::Number(Variable::new(tensor(rate as f32)).named("learning_rate").not_trainable())
+    }
+
+    /// A rate that depends on the number of the step: one of the [`schedules`](super::schedules), or a closure.
+    pub fn schedule(schedule: impl Schedule) -> Self {
+        LearningRate::Schedule(Arc::new(move |step: &Tensor| schedule.at(step)))
     }
 
     /// The rate at a step.
@@ -36,7 +42,7 @@ impl LearningRate {
         match self {
             LearningRate::Number(variable) => variable.assign(rate as f32),
             LearningRate::Schedule(_) => {
-                Err(tancho_core::Error::new("the learning rate is a schedule, which cannot be set to a number"))
+                Err(Error::new("the learning rate is a schedule, which cannot be set to a number"))
             }
         }
     }
