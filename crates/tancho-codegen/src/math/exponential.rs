@@ -12,6 +12,7 @@
 //! half of them and the rest, end in the exponent field of a factor, which a shift moves into place. The multiple of `ln 2` is
 //! subtracted in two fused steps, the first of which is exact.
 
+use tancho_ir::ops::Comparison;
 use tancho_tensor::DType;
 
 use super::{
@@ -157,13 +158,21 @@ impl Reduced {
 /// `eˣ`.
 ///
 /// The polynomial of `eʳ` has degree 7 (f64: 13). The argument is bounded where the result is zero or overflows.
+///
+/// Below the bound, what is scaled is 0 itself: a product that is too small for a float, such as that of each score which
+/// attention masks, would take a processor many times as long.
 pub fn exponential(body: &mut Body, x: Scalar) -> Scalar {
-    let (low, high) = if body.dtype(x) == DType::F32 { (-104.0, 89.0) } else { (-746.0, 710.0) };
-    let bounded = at_least(body, x, low);
+    let dtype = body.dtype(x);
+    let (low, high) = if dtype == DType::F32 { (-104.0, 89.0) } else { (-746.0, 710.0) };
+    let low = body.float(low, dtype);
+    let is_zero = body.compare(Comparison::Gt, low, x);
+    let bounded = body.select(is_zero, low, x);
     let bounded = at_most(body, bounded, high);
     let reduced = reduce(body, bounded);
     let power_minus_one = reduced.power_minus_one(body);
     let power = with_float(body, Binary::Add, power_minus_one, 1.0);
+    let zero = body.float(0.0, dtype);
+    let power = body.select(is_zero, zero, power);
     reduced.scale(body, power)
 }
 

@@ -9,15 +9,19 @@ use iced_x86::{Code, IcedError, Instruction, MemoryOperand, Register};
 
 use super::assembler::Assembler;
 use super::codes::Class;
-use super::lower::{MOST_PARTS, TAIL_SLOT};
-use super::program::{Home, Op, Program, Value};
+use super::lower::{TAIL_SLOTS, tail_slot};
+use super::program::{Home, Op, Program, RowWord, Shape, Value};
 
 /// The register that holds the address of the constants.
 pub(super) const POOL: Register = Register::RBX;
 /// The index along the inner dimension.
 pub(super) const INDEX: Register = Register::RAX;
-/// The lanes of the tail's first vector, of the 512-bit class; the next ones follow.
+/// The lower half of the index.
+const INDEX_LOW: Register = Register::EAX;
+/// The lanes of the tail's first vector, of the 512-bit class; the next one follows.
 pub(super) const TAIL_MASK: Register = Register::K2;
+/// The same for lanes that are twice as wide as the kernel's narrowest.
+pub(super) const WIDE_TAIL_MASK: Register = Register::K4;
 /// For addresses that have no register.
 pub(super) const TEMPORARY: Register = Register::R11;
 
@@ -27,6 +31,9 @@ pub(super) struct Places {
     pub(super) bases: Vec<Option<Register>>,
     /// The offset from the stack pointer of each access's address.
     pub(super) base_offsets: Vec<i64>,
+    /// The offsets of the outer indices, and of the sizes that the body names.
+    pub(super) indices_offset: i64,
+    pub(super) sizes_offset: i64,
     /// The offset of the first slot.
     pub(super) slots_offset: i64,
     /// The slots in use so far.
@@ -68,16 +75,29 @@ pub(super) fn slot_memory(class: Class, places: &Places, slot: usize) -> MemoryO
     MemoryOperand::with_base_displ(Register::RSP, places.slots_offset + (slot * class.bytes()) as i64)
 }
 
-/// A vector of equal lanes among the constants.
+/// A vector of equal 8 bytes among the constants.
 pub(super) fn constant_memory(assembler: &mut Assembler, class: Class, bits: u64) -> MemoryOperand {
-    let lane = &bits.to_le_bytes()[..class.lane_bytes];
-    let offset = assembler.constant(lane.repeat(class.lanes()));
+    let offset = assembler.constant(bits.to_le_bytes().repeat(class.bytes() / 8));
     MemoryOperand::with_base_displ(POOL, offset)
+}
+
+/// A vector of numbers that go up from one among the constants.
+pub(super) fn steps_memory(assembler: &mut Assembler, class: Class, first: usize, width: usize) -> MemoryOperand {
+    let numbers = (first..).take(class.of(width).lanes());
+    let bytes = numbers.flat_map(|number| (number as u64).to_le_bytes().into_iter().take(width));
+    MemoryOperand::with_base_displ(POOL, assembler.constant(bytes.collect()))
 }
 
 pub(super) fn vector_register(class: Class, index: usize) -> Register {
     let first = if class.is_zmm { Register::ZMM0 } else { Register::YMM0 };
     first + index as u32
+}
+
+/// The register that is the lower half of another.
+fn lower_half(class: Class, register: Register) -> Register {
+    let index = register as u32 - vector_register(class, 0) as u32;
+    let first = if class.is_zmm { Register::YMM0 } else { Register::XMM0 };
+    first + index
 }
 
 /// Emits a program for the points at `INDEX`; the pinned homes are in the last registers.
@@ -90,11 +110,8 @@ pub(super) fn emit_program(
     is_tail: bool,
 ) {
     let mut program = program.clone();
-    let tails: Vec<Value> = if is_tail {
-        (0..MOST_PARTS).map(|part| program.value(Home::Slot(TAIL_SLOT + part))).collect()
-    } else {
-        Vec::new()
-    };
+    let tails: Vec<Value> =
+        if is_tail { (0..TAIL_SLOTS).map(|slot| program.value(Home::Slot(slot))).collect() } else { Vec::new() };
     let n_values = program.homes.len();
     let mut uses: Vec<Vec<usize>> = vec![Vec::new(); n_values];
     for (position, op) in program.ops.iter().enumerate().rev() {
@@ -103,8 +120,8 @@ pub(super) fn emit_program(
                 uses[operand.index()].push(position);
             }
         }
-        if let Some(part) = masked_part(op).filter(|_| is_tail) {
-            uses[tails[part].index()].push(position);
+        if let Some((part, width)) = masked_part(op).filter(|_| is_tail) {
+            uses[tails[tail_slot(class, part, width)].index()].push(position);
         }
     }
     let n_registers = class.registers();
@@ -137,15 +154,18 @@ pub(super) fn emit_program(
         }
     }
     for (position, op) in program.ops.iter().enumerate() {
-        let tail = masked_part(op).filter(|_| is_tail).map(|part| tails[part]);
+        let tail = masked_part(op).filter(|_| is_tail);
+        let tail = tail.map(|(part, width)| tails[tail_slot(class, part, width)]);
         allocator.emit(position, *op, tail);
     }
 }
 
-/// The vector of the tail whose lanes an operation minds.
-fn masked_part(op: &Op) -> Option<usize> {
+/// The vector of the tail whose lanes an operation minds, and the width of the lanes.
+fn masked_part(op: &Op) -> Option<(usize, usize)> {
     match *op {
-        Op::Load { part, .. } | Op::Store { part, .. } | Op::Carry { part, .. } => Some(part),
+        Op::Load { part, width, .. } | Op::Store { part, width, .. } | Op::Carry { part, width, .. } => {
+            Some((part, width))
+        }
         _ => None,
     }
 }
@@ -163,6 +183,7 @@ impl Allocator<'_> {
     fn memory(&mut self, value: Value) -> Option<MemoryOperand> {
         match self.program.homes[value.index()] {
             Home::Constant(bits) => Some(constant_memory(self.assembler, self.class, bits)),
+            Home::Steps { first, width } => Some(steps_memory(self.assembler, self.class, first, width)),
             Home::Slot(slot) => Some(slot_memory(self.class, self.places, slot)),
             Home::Accumulator(_) => None,
             Home::Computed => self.spilled[value.index()].map(|slot| slot_memory(self.class, self.places, slot)),
@@ -309,16 +330,13 @@ impl Allocator<'_> {
     }
 
     /// The 256-bit choice of the third operand's lanes where the fourth is set.
-    fn blend(&self) -> Code {
-        if self.class.lane_bytes == 4 {
-            Code::VEX_Vblendvps_ymm_ymm_ymmm256_ymm
-        } else {
-            Code::VEX_Vblendvpd_ymm_ymm_ymmm256_ymm
-        }
+    fn blend(width: usize) -> Code {
+        if width == 4 { Code::VEX_Vblendvps_ymm_ymm_ymmm256_ymm } else { Code::VEX_Vblendvpd_ymm_ymm_ymmm256_ymm }
     }
 
-    /// The memory of an access's element, so many vectors behind the current point.
-    fn element(&mut self, access: usize, part: usize, is_indexed: bool) -> MemoryOperand {
+    /// The memory of an access's element, so many vectors behind the current point; of the row's one element without a
+    /// part.
+    fn element(&mut self, access: usize, place: Option<(usize, usize)>) -> MemoryOperand {
         let base = match self.places.bases[access] {
             Some(base) => base,
             None => {
@@ -327,21 +345,23 @@ impl Allocator<'_> {
                 TEMPORARY
             }
         };
-        if !is_indexed {
-            return MemoryOperand::with_base(base);
-        }
-        let (scale, displacement) = (self.class.lane_bytes as u32, (part * self.class.bytes()) as i64);
+        let Some((part, width)) = place else { return MemoryOperand::with_base(base) };
+        let (scale, displacement) = (width as u32, (part * self.class.bytes()) as i64);
         let displacement_size = if displacement == 0 { 0 } else { 1 };
         MemoryOperand::with_base_index_scale_displ_size(base, INDEX, scale, displacement, displacement_size)
     }
 
     fn emit(&mut self, position: usize, op: Op, tail: Option<Value>) {
         let tail_of_op = tail;
-        let tail_mask = TAIL_MASK + masked_part(&op).unwrap_or(0) as u32;
+        let (tail_mask, masked_class) = match masked_part(&op) {
+            Some((part, width)) if width == self.class.lane_bytes => (TAIL_MASK + part as u32, self.class),
+            Some((part, width)) => (WIDE_TAIL_MASK + part as u32, self.class.of(width)),
+            None => (Register::None, self.class),
+        };
         match op {
-            Op::Load { to, access, part } => {
-                let memory = self.element(access, part, true);
-                let [masked_load, _] = self.class.masked_moves();
+            Op::Load { to, access, part, width } => {
+                let memory = self.element(access, Some((part, width)));
+                let [masked_load, _] = masked_class.masked_moves();
                 match tail {
                     Some(mask) if !self.class.is_zmm => {
                         let mask = self.in_register(mask);
@@ -365,16 +385,37 @@ impl Allocator<'_> {
                     }
                 }
             }
-            Op::Broadcast { to, access } => {
-                let memory = self.element(access, 0, false);
+            Op::Broadcast { to, access, width } => {
+                let memory = self.element(access, None);
                 let to = self.define(to);
-                self.push(Instruction::with2(self.class.broadcast(), to, memory));
+                self.push(Instruction::with2(self.class.of(width).broadcast(), to, memory));
             }
-            Op::Store { access, value, part } => {
+            Op::Word { to, word, width } => {
+                let offset = match word {
+                    RowWord::Index(dimension) => self.places.indices_offset + dimension as i64 * 8,
+                    RowWord::Size(size) => self.places.sizes_offset + size as i64 * 8,
+                };
+                let to = self.define(to);
+                let memory = MemoryOperand::with_base_displ(Register::RSP, offset);
+                self.push(Instruction::with2(self.class.of(width).broadcast(), to, memory));
+            }
+            Op::Counter { to, width } => {
+                let to = self.define(to);
+                let class = self.class.of(width);
+                let index = if width == 4 { INDEX_LOW } else { INDEX };
+                if class.is_zmm {
+                    self.push(Instruction::with2(class.spread_general(), to, index));
+                } else {
+                    let half = lower_half(class, to);
+                    self.push(Instruction::with2(class.spread_general(), half, index));
+                    self.push(Instruction::with2(class.spread_first(), to, half));
+                }
+            }
+            Op::Store { access, value, part, width } => {
                 let value = self.in_register(value);
                 let value = self.vector(value);
-                let memory = self.element(access, part, true);
-                let [_, masked_store] = self.class.masked_moves();
+                let memory = self.element(access, Some((part, width)));
+                let [_, masked_store] = masked_class.masked_moves();
                 match tail {
                     Some(mask) if !self.class.is_zmm => {
                         let mask = self.in_register(mask);
@@ -394,14 +435,14 @@ impl Allocator<'_> {
                 }
                 self.release(op, position, tail_of_op);
             }
-            Op::StoreOne { access, value } => {
+            Op::StoreOne { access, value, width } => {
                 let register = self.in_register(value);
                 let register = Register::XMM0 + register as u32;
-                let memory = self.element(access, 0, false);
-                self.push(Instruction::with2(self.class.store_one(), memory, register));
+                let memory = self.element(access, None);
+                self.push(Instruction::with2(self.class.of(width).store_one(), memory, register));
                 self.release(op, position, None);
             }
-            Op::Carry { accumulator, value, .. } => {
+            Op::Carry { accumulator, value, width, .. } => {
                 let to = self.accumulators[accumulator];
                 let value = self.in_register(value);
                 let value = self.vector(value);
@@ -409,11 +450,11 @@ impl Allocator<'_> {
                     Some(mask) if !self.class.is_zmm => {
                         let mask = self.in_register(mask);
                         let mask = self.vector(mask);
-                        self.push(Instruction::with4(self.blend(), to, to, value, mask));
+                        self.push(Instruction::with4(Self::blend(width), to, to, value, mask));
                     }
                     _ => {
                         let is_tail = self.is_tail;
-                        let code = if is_tail { self.class.masked_moves()[0] } else { self.class.load() };
+                        let code = if is_tail { masked_class.masked_moves()[0] } else { self.class.load() };
                         let moved = Instruction::with2(code, to, value).map(|mut moved| {
                             if is_tail {
                                 moved.set_op_mask(tail_mask);
@@ -431,7 +472,7 @@ impl Allocator<'_> {
                 self.push(Instruction::with2(self.class.store(), memory, register));
                 self.release(op, position, None);
             }
-            Op::One { code, to, x, immediate, in_register } => {
+            Op::One { code, to, x, immediate, in_register, shape } => {
                 let x = if in_register {
                     let register = self.in_register(x);
                     Source::Register(self.vector(register))
@@ -440,6 +481,11 @@ impl Allocator<'_> {
                 };
                 self.release(op, position, None);
                 let to = self.define(to);
+                let (to, x) = match (shape, x) {
+                    (Shape::Widening, Source::Register(x)) => (to, Source::Register(lower_half(self.class, x))),
+                    (Shape::Narrowing, x) => (lower_half(self.class, to), x),
+                    (Shape::Whole | Shape::Widening, x) => (to, x),
+                };
                 let immediate = immediate.map(u32::from);
                 self.push(match (x, immediate) {
                     (Source::Register(x), None) => Instruction::with2(code, to, x),
@@ -455,21 +501,31 @@ impl Allocator<'_> {
                 let to = self.define(to);
                 self.push_three(code, to, x, y, immediate);
             }
-            Op::CompareToMask { code, to, x, y, immediate } => {
+            Op::Join { to, x, y } => {
+                let x = self.in_register(x);
+                let (x, y) = (self.vector(x), self.source(y, position));
+                let y = match y {
+                    Source::Register(y) => Source::Register(lower_half(self.class, y)),
+                    Source::Memory(y) => Source::Memory(y),
+                };
+                self.release(op, position, None);
+                let to = self.define(to);
+                self.push_three(self.class.join(), to, x, y, Some(1));
+            }
+            Op::CompareToMask { code, to, x, y, immediate, width } => {
                 let x = self.in_register(x);
                 let (x, y) = (self.vector(x), self.source(y, position));
                 self.push_three(code, Register::K1, x, y, Some(immediate));
                 self.release(op, position, None);
                 let to = self.define(to);
-                self.push(Instruction::with2(self.class.mask_to_vector(), to, Register::K1));
+                self.push(Instruction::with2(self.class.of(width).mask_to_vector(), to, Register::K1));
             }
-            Op::MultiplyAdd { to, x, y, z } => self.multiply_add(position, op, to, [x, y, z]),
-            Op::Select { to, mask, x, y } if self.class.is_zmm => {
+            Op::MultiplyAdd { to, x, y, z, width } => self.multiply_add(position, op, (to, width), [x, y, z]),
+            Op::Select { to, mask, x, y, width } if self.class.is_zmm => {
                 let register = self.overwritten(mask, position);
                 let x = self.in_register(x);
                 let (x, y) = (self.vector(x), self.source(y, position));
-                let lane_bytes = self.class.lane_bytes;
-                let code = if lane_bytes == 4 {
+                let code = if width == 4 {
                     Code::EVEX_Vpternlogd_zmm_k1z_zmm_zmmm512b32_imm8
                 } else {
                     Code::EVEX_Vpternlogq_zmm_k1z_zmm_zmmm512b64_imm8
@@ -480,13 +536,13 @@ impl Allocator<'_> {
                 self.release(op, position, None);
                 self.hold(to, register);
             }
-            Op::Select { to, mask, x, y } => {
+            Op::Select { to, mask, x, y, width } => {
                 let (mask, y) = (self.in_register(mask), self.in_register(y));
                 let (mask, y) = (self.vector(mask), self.vector(y));
                 let x = self.source(x, position);
                 self.release(op, position, None);
                 let to = self.define(to);
-                let code = self.blend();
+                let code = Self::blend(width);
                 self.push(match x {
                     Source::Register(x) => Instruction::with4(code, to, y, x, mask),
                     Source::Memory(x) => Instruction::with4(code, to, y, x, mask),
@@ -497,13 +553,12 @@ impl Allocator<'_> {
 
     /// The result takes the register of one operand: of one that dies, if there is one, and of the last one best, so that
     /// the factors may be anything.
-    fn multiply_add(&mut self, position: usize, op: Op, to: Value, [x, y, z]: [Value; 3]) {
+    fn multiply_add(&mut self, position: usize, op: Op, (to, width): (Value, usize), [x, y, z]: [Value; 3]) {
         let is_ready = |allocator: &Self, value: Value| {
             allocator.register_of[value.index()].is_some() && allocator.dies(value, position)
         };
         let is_here = |allocator: &Self, value: Value| allocator.register_of[value.index()].is_some();
-        let [multiply_by_third, _, add_to] = self.class.multiply_add();
-        let [_, add_third, _] = self.class.multiply_add();
+        let [multiply_by_third, add_third, add_to] = self.class.of(width).multiply_add();
         let is_sum_free = is_ready(self, z) || (!is_here(self, z) && !is_ready(self, x) && !is_ready(self, y));
         let (register, code, second, third) = if is_sum_free {
             // The factor that has no register comes last.

@@ -2,7 +2,10 @@
 
 use iced_x86::Code;
 
-/// The registers that vectors are held in, and how many bytes the lanes have.
+use super::program::Step;
+
+/// The registers that vectors are held in, and how many bytes the lanes have: those of one value, or the narrowest of a
+/// kernel. A value that is twice as wide as those is a pair of vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Class {
     pub(super) is_zmm: bool,
@@ -40,6 +43,8 @@ pub(super) enum Does {
     /// With the rounding mode as the immediate.
     Round,
     AbsSigned,
+    /// Of the lower halves of lanes of 8 bytes.
+    MultiplyHalves,
     SignedToFloat,
     UnsignedToFloat,
     /// All but the sign bit zero where it does not fit.
@@ -50,7 +55,38 @@ pub(super) enum Does {
     FloatMask,
 }
 
+/// What changes the width of lanes, from half a vector to a whole one or from a whole one to half of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resizes {
+    SignedToWide,
+    UnsignedToWide,
+    FloatToWide,
+    SignedToWideFloat,
+    WideFloatToFloat,
+    /// All but the sign bit zero where it does not fit.
+    WideFloatToSigned,
+    /// The upper half of a vector.
+    UpperHalf,
+    /// The lower halves of lanes of 8 bytes, which the 512-bit class has.
+    LowerWords,
+}
+
 impl Class {
+    /// The same registers with lanes of so many bytes.
+    pub(super) fn of(self, lane_bytes: usize) -> Class {
+        Class { lane_bytes, ..self }
+    }
+
+    /// The vectors of a value, in the class of a kernel.
+    pub(super) fn vectors_of(self, width: usize) -> usize {
+        width / self.lane_bytes
+    }
+
+    /// From a part to the next.
+    pub(super) fn step(self, accumulators: usize) -> Step {
+        Step { lane_bytes: self.lane_bytes, lanes: self.lanes(), accumulators }
+    }
+
     pub(super) fn bytes(self) -> usize {
         if self.is_zmm { 64 } else { 32 }
     }
@@ -223,10 +259,61 @@ impl Class {
                 EVEX_Vcvttps2dq_zmm_k1z_zmmm512b32_sae,
                 EVEX_Vcvttpd2qq_zmm_k1z_zmmm512b64_sae,
             ],
+            Does::MultiplyHalves => {
+                [INVALID, VEX_Vpmuludq_ymm_ymm_ymmm256, INVALID, EVEX_Vpmuludq_zmm_k1z_zmm_zmmm512b64]
+            }
             Does::EqualMask => [VEX_Vpcmpeqd_ymm_ymm_ymmm256, VEX_Vpcmpeqq_ymm_ymm_ymmm256, INVALID, INVALID],
             Does::GreaterMask => [VEX_Vpcmpgtd_ymm_ymm_ymmm256, VEX_Vpcmpgtq_ymm_ymm_ymmm256, INVALID, INVALID],
             Does::FloatMask => [VEX_Vcmpps_ymm_ymm_ymmm256_imm8, VEX_Vcmppd_ymm_ymm_ymmm256_imm8, INVALID, INVALID],
         })
+    }
+
+    /// An instruction whose lanes go in and out with different widths; `None` where the class has none.
+    pub(super) fn resize(self, does: Resizes) -> Option<Code> {
+        use Code::*;
+        let [narrow, wide] = match does {
+            Resizes::SignedToWide => [VEX_Vpmovsxdq_ymm_xmmm128, EVEX_Vpmovsxdq_zmm_k1z_ymmm256],
+            Resizes::UnsignedToWide => [VEX_Vpmovzxdq_ymm_xmmm128, EVEX_Vpmovzxdq_zmm_k1z_ymmm256],
+            Resizes::FloatToWide => [VEX_Vcvtps2pd_ymm_xmmm128, EVEX_Vcvtps2pd_zmm_k1z_ymmm256b32_sae],
+            Resizes::SignedToWideFloat => [VEX_Vcvtdq2pd_ymm_xmmm128, EVEX_Vcvtdq2pd_zmm_k1z_ymmm256b32_er],
+            Resizes::WideFloatToFloat => [VEX_Vcvtpd2ps_xmm_ymmm256, EVEX_Vcvtpd2ps_ymm_k1z_zmmm512b64_er],
+            Resizes::WideFloatToSigned => [VEX_Vcvttpd2dq_xmm_ymmm256, EVEX_Vcvttpd2dq_ymm_k1z_zmmm512b64_sae],
+            Resizes::UpperHalf => [VEX_Vextracti128_xmmm128_ymm_imm8, EVEX_Vextracti64x4_ymmm256_k1z_zmm_imm8],
+            Resizes::LowerWords => [INVALID, EVEX_Vpmovqd_ymmm256_k1z_zmm],
+        };
+        let code = if self.is_zmm { wide } else { narrow };
+        (code != INVALID).then_some(code)
+    }
+
+    /// The even halves of lanes of 8 bytes of two vectors, in blocks of 128 bits, and what puts the blocks in order; of the
+    /// 256-bit class.
+    pub(super) fn even_words(self) -> [(Code, u8); 2] {
+        [(Code::VEX_Vshufps_ymm_ymm_ymmm256_imm8, 0x88), (Code::VEX_Vpermpd_ymm_ymmm256_imm8, 0xd8)]
+    }
+
+    /// Puts half a vector into the upper half of another.
+    pub(super) fn join(self) -> Code {
+        if self.is_zmm {
+            Code::EVEX_Vinserti64x4_zmm_k1z_zmm_ymmm256_imm8
+        } else {
+            Code::VEX_Vinserti128_ymm_ymm_xmmm128_imm8
+        }
+    }
+
+    /// A general register, of as many bytes as a lane, into all lanes; of the 256-bit class only the first lane of half a
+    /// vector.
+    pub(super) fn spread_general(self) -> Code {
+        match (self.is_zmm, self.lane_bytes) {
+            (false, 4) => Code::VEX_Vmovd_xmm_rm32,
+            (false, _) => Code::VEX_Vmovq_xmm_rm64,
+            (true, 4) => Code::EVEX_Vpbroadcastd_zmm_k1z_r32,
+            (true, _) => Code::EVEX_Vpbroadcastq_zmm_k1z_r64,
+        }
+    }
+
+    /// The first lane of half a vector into all lanes, of the 256-bit class.
+    pub(super) fn spread_first(self) -> Code {
+        if self.lane_bytes == 4 { Code::VEX_Vpbroadcastd_ymm_xmmm32 } else { Code::VEX_Vpbroadcastq_ymm_xmmm64 }
     }
 
     /// A comparison into a mask register, of the 512-bit class.

@@ -1,7 +1,9 @@
 //! From a kernel's body to operations on vectors.
 //!
 //! Values that do not depend on the inner dimension are computed once a row, as vectors with equal lanes, and kept in slots
-//! of the frame. All values are as wide: lanes of 4 or of 8 bytes. A `bool` is a lane of ones or zeros.
+//! of the frame. The narrowest values of a kernel, of 4 or of 8 bytes, give the lanes of a *part*, which is one vector of
+//! them; beside values of 4 bytes those of 8 bytes are pairs of vectors, the first lanes first. A `bool` is a lane of ones
+//! or zeros, as wide as what was compared; it changes its width where it meets values of another one.
 //!
 //! What has no instructions here makes [`lower_pass`] give `None`, and the kernel goes to Cranelift.
 
@@ -9,15 +11,20 @@ use tancho_ir::ops::reduce::order::LAST_LANES;
 use tancho_tensor::DType;
 
 use super::codes::Class;
-use super::operations::{Lowering, fused_bound};
-use super::program::{Home, Op, Program, Value};
+use super::operations::{Group, Lowering, fused_bound, low_word};
+use super::program::{Home, Op, Program, Shape, Value};
 use crate::kernel::{Access, AccessMap, Binary, Instruction, Kernel, Place, Scalar, Stride};
 
-/// The first of the slots in which the masks of the tail's lanes are, one for each vector.
-pub(super) const TAIL_SLOT: usize = 0;
-
 /// The most vectors of a tail: those of the lanes of a reduction.
-pub(super) const MOST_PARTS: usize = 4;
+const MOST_PARTS: usize = 4;
+
+/// The first slots have the masks of the tail's lanes, of the narrowest and then of those that are twice as wide.
+pub(super) const TAIL_SLOTS: usize = 2 * MOST_PARTS;
+
+/// The slot with the mask of a vector of the tail.
+pub(super) fn tail_slot(class: Class, part: usize, width: usize) -> usize {
+    if width == class.lane_bytes { part } else { MOST_PARTS + part }
+}
 
 /// What is known of a value before a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,14 +55,14 @@ pub(super) struct Lowered {
     pub(super) points: Program,
 }
 
-/// The width of the lanes; `None` where values differ in width, or are only `bool`s.
+/// The width of the narrowest lanes; `None` where it is not for this emitter, or there are only `bool`s.
 pub(super) fn lane_bytes(kernel: &Kernel) -> Option<usize> {
     let stored = kernel.stores.iter().map(|store| store.value);
     let roots = stored.chain(kernel.reductions.iter().map(|reduction| reduction.value));
     let needed = needed(kernel, roots, &vec![None; kernel.body.len()]);
-    let mut sizes = kernel.body.iter().filter(|&(value, _, dtype)| needed[value.index()] && dtype != DType::Bool);
-    let first = sizes.next()?.2.size();
-    (matches!(first, 4 | 8) && sizes.all(|(_, _, dtype)| dtype.size() == first)).then_some(first)
+    let values = kernel.body.iter().filter(|&(value, _, dtype)| needed[value.index()] && dtype != DType::Bool);
+    let narrowest = values.map(|(_, _, dtype)| dtype.size()).min()?;
+    matches!(narrowest, 4 | 8).then_some(narrowest)
 }
 
 /// Whether neighbours along the inner dimension are neighbours in memory.
@@ -102,7 +109,7 @@ pub(super) fn lower_pass(
             return None;
         }
     }
-    let mut lowering = Lowering::new(kernel, class, places);
+    let mut lowering = Lowering::of_row(kernel, class, places);
     let is_constant = |instruction: Instruction| matches!(instruction, Instruction::Constant(_));
     for (value, instruction, _) in kernel.body.iter() {
         if needed[value.index()] && of_row(value) && !is_constant(instruction) {
@@ -110,8 +117,8 @@ pub(super) fn lower_pass(
         }
     }
     for &(value, access) in &request.row_stores {
-        let value = lowering.of(value)?;
-        lowering.program.ops.push(Op::StoreOne { access, value });
+        let ([value, _], width) = (lowering.of(value)?, kernel.body.dtype(value).size());
+        lowering.program.ops.push(Op::StoreOne { access, value, width });
     }
     // What the points use is kept.
     let mut used = vec![false; kernel.body.len()];
@@ -129,7 +136,7 @@ pub(super) fn lower_pass(
     let mut homes: Vec<Option<Home>> = vec![None; kernel.body.len()];
     for (value, instruction, _) in kernel.body.iter() {
         if used[value.index()] && of_row(value) && !is_constant(instruction) {
-            let kept = lowering.of(value)?;
+            let [kept, _] = lowering.of(value)?;
             let home = match lowering.program.homes[kept.index()] {
                 Home::Computed => {
                     lowering.program.ops.push(Op::Keep { slot: *slots, value: kept });
@@ -141,10 +148,11 @@ pub(super) fn lower_pass(
             homes[value.index()] = Some(home);
         }
     }
-    let row = std::mem::take(&mut lowering.program);
+    let mut row = lowering.program;
+    row.drop_unused();
     let mut lowering = Lowering::new(kernel, class, places);
     for (index, home) in homes.into_iter().enumerate() {
-        lowering.values[index] = home.map(|home| lowering.program.value(home));
+        lowering.values[index] = home.map(|home| Group::uniform(lowering.program.value(home)));
     }
     for (value, _, _) in kernel.body.iter() {
         if needed[value.index()] && !of_row(value) {
@@ -152,16 +160,23 @@ pub(super) fn lower_pass(
         }
     }
     for &(value, access) in &request.stores {
-        let value = lowering.of(value)?;
-        lowering.program.ops.push(Op::Store { access, value, part: 0 });
+        let (parts, width) = (lowering.of(value)?, kernel.body.dtype(value).size());
+        for (part, value) in parts.into_iter().enumerate().take(class.vectors_of(width)) {
+            lowering.program.ops.push(Op::Store { access, value, part, width });
+        }
     }
-    for &(value, operation, accumulator) in &request.folds {
-        let dtype = kernel.body.dtype(value);
-        let value = lowering.of(value)?;
-        let partial = lowering.program.value(Home::Accumulator(accumulator));
-        let value = lowering.combine(operation, dtype, partial, value)?;
-        lowering.program.ops.push(Op::Carry { accumulator, value, part: 0 });
+    for &(value, operation, first) in &request.folds {
+        let (parts, dtype) = (lowering.of(value)?, kernel.body.dtype(value));
+        let width = dtype.size();
+        lowering.class = class.of(width);
+        for (part, value) in parts.into_iter().enumerate().take(class.vectors_of(width)) {
+            let accumulator = first + part;
+            let partial = lowering.program.value(Home::Accumulator(accumulator));
+            let value = lowering.combine(operation, dtype, partial, value)?;
+            lowering.program.ops.push(Op::Carry { accumulator, value, part, width });
+        }
     }
+    lowering.program.drop_unused();
     Some(Lowered { row, points: lowering.program })
 }
 
@@ -172,10 +187,12 @@ pub(super) fn lower_total(
     class: Class,
     places: &[Place],
     (operation, dtype): (Binary, DType),
-    accumulators: std::ops::Range<usize>,
+    accumulators: Vec<usize>,
     total: usize,
 ) -> Option<Program> {
+    let class = class.of(dtype.size());
     let mut lowering = Lowering::new(kernel, class, places);
+    let accumulators = accumulators.into_iter();
     let mut parts: Vec<Value> =
         accumulators.map(|accumulator| lowering.program.value(Home::Accumulator(accumulator))).collect();
     while parts.len() > 1 {
@@ -197,7 +214,7 @@ pub(super) fn lower_total(
         lowering.program.ops.push(if takes_two {
             Op::Two { code, to, x: value, y: value, immediate }
         } else {
-            Op::One { code, to, x: value, immediate, in_register: true }
+            Op::One { code, to, x: value, immediate, in_register: true, shape: Shape::Whole }
         });
         value = lowering.combine(operation, dtype, value, to)?;
     }
@@ -227,6 +244,7 @@ fn needed(kernel: &Kernel, roots: impl Iterator<Item = Scalar>, known: &[Option<
 fn reads(kernel: &Kernel, value: Scalar) -> Vec<Scalar> {
     match fused_bound(kernel, value) {
         Some((_, x, y)) => vec![x, y],
+        None if low_word(kernel, value).is_some() => Vec::new(),
         None => kernel.body.instruction(value).operands().collect(),
     }
 }

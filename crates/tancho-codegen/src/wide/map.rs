@@ -6,11 +6,12 @@
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::allocate::{
-    INDEX, POOL, Places, TAIL_MASK, TEMPORARY, constant_memory, emit_program, slot_memory, vector_register,
+    INDEX, POOL, Places, TAIL_MASK, TEMPORARY, WIDE_TAIL_MASK, constant_memory, emit_program, slot_memory,
+    steps_memory, vector_register,
 };
 use super::assembler::{Assembler, Label};
-use super::codes::Class;
-use super::lower::{Lowered, TAIL_SLOT};
+use super::codes::{Class, Does};
+use super::lower::{Lowered, tail_slot};
 use super::program::{Home, Program};
 use crate::kernel::{AccessMap, Kernel, Stride};
 
@@ -48,6 +49,8 @@ pub(super) struct Words {
     /// The addresses of the row, for accesses that have no register.
     bases: usize,
     strides: usize,
+    /// The sizes that the body names.
+    body_sizes: usize,
     /// Where the block of a row reduction ends, and its whole groups.
     pub(super) block_end: usize,
     pub(super) middle: usize,
@@ -70,6 +73,8 @@ pub(super) struct Function<'k> {
     pub(super) class: Class,
     kernel: &'k Kernel,
     pub(super) words: Words,
+    /// Whether some values are twice as wide as the narrowest.
+    has_pairs: bool,
     /// Of each access, the outer dimension (none: the row's number) and the stride along it.
     strides: Vec<Vec<(Option<usize>, RowStride)>>,
     /// The sizes of the elements of the rows in scratch memory, which are accesses behind the kernel's.
@@ -90,7 +95,7 @@ pub(super) fn emit_map(
     let times = [4, 2, 1]
         .into_iter()
         .find(|times| *times == 1 || (pressure * times < room && lowered.points.ops.len() * times <= MOST_UNROLLED))?;
-    let main = lowered.points.unrolled(times);
+    let main = lowered.points.unrolled(times, class.step(0));
     let n_pinned = room.saturating_sub(main.pressure() + 1);
     let by_use = main.by_use();
     let pinned: Vec<Home> = by_use.iter().take(n_pinned).map(|value| main.homes[value.index()]).collect();
@@ -132,6 +137,7 @@ impl<'k> Function<'k> {
             pointers: take(n_accesses),
             bases: take(n_accesses),
             strides: take(n_accesses * (kernel.outer + 1)),
+            body_sizes: take(kernel.sizes),
             block_end: take(1),
             middle: take(1),
             count: 0,
@@ -141,11 +147,14 @@ impl<'k> Function<'k> {
         let places = Places {
             bases: (0..n_accesses).map(|access| BASES.get(access).copied()).collect(),
             base_offsets: (0..n_accesses).map(|access| (words.bases + access) as i64 * 8).collect(),
+            indices_offset: words.indices as i64 * 8,
+            sizes_offset: words.body_sizes as i64 * 8,
             slots_offset,
             slots,
         };
         let assembler = Assembler::new(with_listing);
-        Function { assembler, class, kernel, words, strides: Vec::new(), scratch_rows, places }
+        let has_pairs = kernel.body.iter().any(|(_, _, dtype)| dtype.size() > class.lane_bytes);
+        Function { assembler, class, kernel, words, has_pairs, strides: Vec::new(), scratch_rows, places }
     }
 
     /// What comes before a row's programs: the arguments, and the loop over rows. Gives the loop's begin and its exit.
@@ -276,6 +285,10 @@ impl<'k> Function<'k> {
             }
             self.strides.push(strides);
         }
+        for size in 0..kernel.sizes {
+            argument(self);
+            self.store(self.words.body_sizes + size, Register::RAX);
+        }
         let n_accesses = self.strides.len();
         for access in 0..n_accesses {
             let memory = MemoryOperand::with_base_displ(Register::RDI, 8 * access as i64);
@@ -299,7 +312,6 @@ impl<'k> Function<'k> {
 
     /// Finds where the loops over the inner dimension end, and which lanes the tail has.
     fn split_inner(&mut self, steps: [usize; 2], parts: usize) {
-        let lanes = self.class.lanes();
         for (word, step) in self.words.ends.into_iter().zip(steps) {
             self.load(Register::RAX, self.words.ends[2]);
             let begin = self.word(self.words.inner_begin);
@@ -315,33 +327,45 @@ impl<'k> Function<'k> {
         self.load(Register::RCX, self.words.ends[2]);
         let whole = self.word(self.words.ends[1]);
         self.assembler.push(Instruction::with2(Code::Sub_r64_rm64, Register::RCX, whole));
-        if self.class.is_zmm {
-            self.immediate(Code::Mov_r32_imm32, Register::EAX, 1);
-            self.two(Code::Shl_rm32_CL, Register::EAX, Register::CL);
-            self.immediate(Code::Sub_rm32_imm8, Register::EAX, 1);
-            for part in 0..parts as u32 {
-                if part > 0 {
-                    self.immediate(Code::Shr_rm32_imm8, Register::EAX, lanes as i32);
-                }
-                self.two(Code::VEX_Kmovw_kr_r32, TAIL_MASK + part, Register::EAX);
-            }
-            return;
-        }
+        // A part is one vector of the narrowest lanes, or two of lanes that are twice as wide.
         let is_single = self.class.lane_bytes == 4;
-        let (spread, greater) = if is_single {
-            (Code::VEX_Vpbroadcastd_ymm_xmmm32, Code::VEX_Vpcmpgtd_ymm_ymm_ymmm256)
-        } else {
-            (Code::VEX_Vpbroadcastq_ymm_xmmm64, Code::VEX_Vpcmpgtq_ymm_ymm_ymmm256)
-        };
+        let widths: &[usize] = if is_single && self.has_pairs { &[4, 8] } else { &[self.class.lane_bytes] };
+        for &width in widths {
+            let (class, parts) = (self.class.of(width), parts * self.class.vectors_of(width));
+            if class.is_zmm {
+                self.find_tail_masks(class, parts);
+            } else {
+                self.find_tail_vectors(class, parts);
+            }
+        }
+    }
+
+    /// The tail's lanes as mask registers; `rcx` has the number of points.
+    fn find_tail_masks(&mut self, class: Class, parts: usize) {
+        self.immediate(Code::Mov_r32_imm32, Register::EAX, 1);
+        self.two(Code::Shl_rm32_CL, Register::EAX, Register::CL);
+        self.immediate(Code::Sub_rm32_imm8, Register::EAX, 1);
+        let first = if class == self.class { TAIL_MASK } else { WIDE_TAIL_MASK };
+        for part in 0..parts as u32 {
+            if part > 0 {
+                self.immediate(Code::Shr_rm32_imm8, Register::EAX, class.lanes() as i32);
+            }
+            self.two(Code::VEX_Kmovw_kr_r32, first + part, Register::EAX);
+        }
+    }
+
+    /// The tail's lanes as vectors in slots; `rcx` has the number of points.
+    fn find_tail_vectors(&mut self, class: Class, parts: usize) {
+        let greater = class.code(Does::GreaterMask).expect("the 256-bit class has it");
         self.two(Code::VEX_Vmovq_xmm_rm64, Register::XMM0, Register::RCX);
-        self.two(spread, Register::YMM0, Register::XMM0);
+        self.two(class.spread_first(), Register::YMM0, Register::XMM0);
         for part in 0..parts {
-            let indices = part * lanes..(part + 1) * lanes;
-            let indices = indices.flat_map(|lane| (lane as u64).to_le_bytes()[..self.class.lane_bytes].to_vec());
-            let indices = MemoryOperand::with_base_displ(POOL, self.assembler.constant(indices.collect()));
+            let first = part * class.lanes();
+            let indices = steps_memory(&mut self.assembler, class, first, class.lane_bytes);
             self.assembler.push(Instruction::with3(greater, Register::YMM1, Register::YMM0, indices));
-            let slot = slot_memory(self.class, &self.places, TAIL_SLOT + part);
-            self.assembler.push(Instruction::with2(self.class.store(), slot, Register::YMM1));
+            let slot = tail_slot(self.class, part, class.lane_bytes);
+            let slot = slot_memory(class, &self.places, slot);
+            self.assembler.push(Instruction::with2(class.store(), slot, Register::YMM1));
         }
     }
 
@@ -420,6 +444,7 @@ impl<'k> Function<'k> {
         for (index, home) in pinned.iter().enumerate() {
             let memory = match *home {
                 Home::Constant(bits) => constant_memory(&mut self.assembler, self.class, bits),
+                Home::Steps { first, width } => steps_memory(&mut self.assembler, self.class, first, width),
                 Home::Slot(slot) => slot_memory(self.class, &self.places, slot),
                 Home::Computed | Home::Accumulator(_) => continue,
             };

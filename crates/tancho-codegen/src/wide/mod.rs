@@ -1,20 +1,23 @@
 //! The wide emitter: kernels as x86-64 code with vectors of 256 bits (AVX2 and FMA) or 512 bits (AVX-512).
 //!
 //! One emitter serves both classes of registers; what differs is in `codes`. It does the same exactly defined instructions
-//! as the Cranelift emitter, and gives the same bits. It takes map and row kernels whose values are all of 4 or all of 8
-//! bytes (`bool`s as masks between them), whose accesses are side by side along the inner dimension or constant, and whose
-//! instructions the processor has for vectors; [`listing`] gives `None` for the others, which Cranelift compiles.
+//! as the Cranelift emitter, and gives the same bits. It takes map and row kernels whose values are of 4 or of 8 bytes, or
+//! of both (`bool`s as masks between them), whose accesses are side by side along the inner dimension or constant, and whose
+//! instructions are one or a few of the processor's for vectors. [`listing`] gives `None` for the others, which Cranelift
+//! compiles: those with `bool`s and narrower values in memory, functions called for some lanes, divisions of integers,
+//! floats to integers of 8 bytes or to unsigned ones of their own width, and folds of `bool`s or to the place of an extreme.
 //!
-//! The way of a kernel: `lower` and `operations` make operations on whole vectors of its body (`program`), one list for a
-//! row and one for a vector of points; `map` and `row` write the loops, with several vectors in flight where the body is
-//! short; `allocate` gives registers and writes the instructions; `assembler` encodes them. The tail of a row, less than a
-//! vector, is the same instructions with masked loads and stores.
+//! The way of a kernel: `lower`, `operations` and `convert` make operations on whole vectors of its body (`program`), one
+//! list for a row and one for a vector of points; `map` and `row` write the loops, with several vectors in flight where the
+//! body is short; `allocate` gives registers and writes the instructions; `assembler` encodes them. The tail of a row, less
+//! than a vector, is the same instructions with masked loads and stores.
 //!
 //! The AVX-512 code is encoded in every test of the AVX2 code, and run where the processor has it; it has not been run yet.
 
 mod allocate;
 mod assembler;
 mod codes;
+mod convert;
 mod isa;
 mod lower;
 mod map;
@@ -62,7 +65,7 @@ pub(crate) fn emit(kernel: &Kernel, isa: Isa, with_listing: bool) -> Option<Resu
     let class = Class { is_zmm, lane_bytes: lower::lane_bytes(kernel)? };
     let emitted = match kernel.form {
         Form::Map => {
-            let mut slots = lower::MOST_PARTS;
+            let mut slots = lower::TAIL_SLOTS;
             let lowered = lower::lower_map(kernel, class, &mut slots)?;
             map::emit_map(kernel, class, &lowered, slots, with_listing)?
         }

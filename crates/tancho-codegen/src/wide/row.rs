@@ -12,9 +12,9 @@ use tancho_tensor::DType;
 
 use super::allocate::{INDEX, constant_memory, vector_register};
 use super::codes::Class;
-use super::lower::{Known, Lowered, MOST_PARTS, Request, lower_pass, lower_total};
+use super::lower::{Known, Lowered, Request, TAIL_SLOTS, lower_pass, lower_total};
 use super::map::Function;
-use super::program::{Home, Op, Program};
+use super::program::{Home, Op, Program, spread};
 use crate::emit::{EmitError, identity};
 use crate::kernel::{Binary, Instruction as BodyInstruction, Kernel, Scalar};
 
@@ -59,11 +59,11 @@ pub(super) fn emit_row(
     let values = kernel.reductions.iter().map(|reduction| reduction.value);
     let last = values.chain(kernel.stores.iter().map(|store| store.value)).map(stage_of).max()?;
     let kept: Vec<(Scalar, DType)> = kernel.kept_rows().filter(|(value, _)| places[value.index()].per_point).collect();
-    if kept.iter().any(|&(_, dtype)| dtype.size() != class.lane_bytes || dtype == DType::Bool) {
+    if kept.iter().any(|&(_, dtype)| !matches!(dtype.size(), 4 | 8)) {
         return None;
     }
     // The totals' slots are behind those of the tail's masks.
-    let total_of = |reduction: usize| MOST_PARTS + reduction;
+    let total_of = |reduction: usize| TAIL_SLOTS + reduction;
     let mut slots = total_of(kernel.reductions.len());
     let mut stages = Vec::new();
     for stage in 0..=last {
@@ -116,6 +116,7 @@ fn lower_stage(
         }
     }
     let (mut totals, mut identities, mut folds) = (Vec::new(), Vec::new(), Vec::new());
+    let mut folded = Vec::new();
     for (index, reduction) in kernel.reductions.iter().enumerate() {
         if places[reduction.value.index()].stage != stage {
             continue;
@@ -125,19 +126,27 @@ fn lower_stage(
             return None;
         }
         let first = identities.len();
-        let bits = identity(reduction.kind, dtype);
-        identities.extend(vec![bits; parts]);
+        let bits = spread(identity(reduction.kind, dtype), dtype.size());
+        identities.extend(vec![bits; class.vectors_of(dtype.size())]);
         request.folds.push((reduction.value, operation, first));
         totals.push((total_of(index), bits));
-        let accumulators = first..first + parts;
-        folds.push(lower_total(kernel, class, &places, (operation, dtype), accumulators, total_of(index))?);
+        folded.push((operation, dtype, first, total_of(index)));
     }
+    // The accumulators of a part lie side by side, then come those of the next one.
+    let accumulators_of_part = identities.len();
+    let identities = identities.repeat(parts);
     if identities.len() > MOST_ACCUMULATORS {
         return None;
     }
+    for (operation, dtype, first, total) in folded {
+        let of_part = first..first + class.vectors_of(dtype.size());
+        let numbers =
+            (0..parts).flat_map(|part| of_part.clone().map(move |number| part * accumulators_of_part + number));
+        folds.push(lower_total(kernel, class, &places, (operation, dtype), numbers.collect(), total)?);
+    }
     let has_points = !request.stores.is_empty() || !request.folds.is_empty();
     let lowered = lower_pass(kernel, class, &places, &request, slots)?;
-    let group = lowered.points.unrolled(parts);
+    let group = lowered.points.unrolled(parts, class.step(accumulators_of_part));
     Some(Stage { lowered, group, totals, identities, folds, has_points })
 }
 
