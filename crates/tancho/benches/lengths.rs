@@ -5,7 +5,8 @@
 //! plan, and memory that is used for the first time. Before each of the two another length was called. That is a small
 //! difference of large numbers, so all is done some times with functions that know nothing yet, and the fastest of all
 //! first calls with a length is compared with the fastest of as many others. The first three lengths, which trace and
-//! compile, count for nothing.
+//! compile, count for nothing. How far such differences can be trusted is seen from the same for two calls that are alike
+//! (*noise*).
 //!
 //! The plan of a length by itself, with the binding of its sizes, is measured in the same way.
 
@@ -58,7 +59,7 @@ fn timed<T>(call: impl Fn() -> Result<T>) -> Result<Duration> {
 }
 
 /// One round of all lengths.
-fn measure_calls(costs: &mut Costs, call: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
+fn measure_calls(costs: &mut Costs, noise: &mut Costs, call: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
     let mut code_at_third = 0;
     let mut before = sequence(1);
     for (number, length) in shuffled_lengths().enumerate() {
@@ -70,10 +71,14 @@ fn measure_calls(costs: &mut Costs, call: impl Fn(&Tensor) -> Result<Tensor>) ->
             continue;
         }
         // As before the first call: another length, and a sequence that is in no cache of the processor's.
-        call(&before)?;
-        let x = sequence(length);
-        let again = timed(|| call(&x))?;
-        costs.add(length, first, again);
+        let mut again = [Duration::ZERO; 2];
+        for again in &mut again {
+            call(&before)?;
+            let x = sequence(length);
+            *again = timed(|| call(&x))?;
+        }
+        costs.add(length, first, again[0]);
+        noise.add(length, again[0], again[1]);
         before = x;
     }
     assert_eq!(compiled_kernels(), code_at_third, "a new length needs no code");
@@ -102,16 +107,17 @@ fn main() -> Result<()> {
     set_threads(1);
     let (constants, variables) = (Transformer::new(Keep::Constants), Transformer::new(Keep::Variables));
     for (name, model) in [("constants", &constants), ("variables", &variables)] {
-        let [mut signature, mut relaxed, mut plans] = [Costs::new(), Costs::new(), Costs::new()];
+        let [mut signature, mut relaxed, mut noise, mut plans] = std::array::from_fn(|_| Costs::new());
         for _ in 0..ROUNDS {
             let f = function(|x: Tensor| model.apply(x)).with_signature([spec(DType::F32, [None, Some(64)])])?;
-            measure_calls(&mut signature, |x| f.call(x))?;
+            measure_calls(&mut signature, &mut noise, |x| f.call(x))?;
             let f = function(|x: Tensor| model.apply(x)).relaxed();
-            measure_calls(&mut relaxed, |x| f.call(x))?;
+            measure_calls(&mut relaxed, &mut noise, |x| f.call(x))?;
             measure_plans(&mut plans, model)?;
         }
         signature.print(&format!("signature, {name}"));
         relaxed.print(&format!("relaxed, {name}"));
+        noise.print(&format!("noise, {name}"));
         plans.print(&format!("the plan alone, {name}"));
     }
     Ok(())
