@@ -17,8 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tancho-runtime", &["tancho-tensor", "tancho-ir", "tancho-passes", "tancho-codegen"]),
     ("tancho-core", &["tancho-tensor", "tancho-ir", "tancho-autodiff", "tancho-runtime"]),
     ("tancho-macros", &[]),
-    ("tancho-nn", &["tancho-tensor", "tancho-ir", "tancho-core", "tancho-macros", "tancho-formats"]),
     ("tancho-formats", &["tancho-tensor", "tancho-ir"]),
+    ("tancho-nn", &["tancho-tensor", "tancho-ir", "tancho-core", "tancho-macros", "tancho-formats"]),
     ("tancho", &["tancho-tensor", "tancho-ir", "tancho-core", "tancho-macros", "tancho-formats", "tancho-nn"]),
     (
         "tancho-cli",
