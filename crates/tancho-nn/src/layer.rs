@@ -4,6 +4,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tancho_core::{Error, Shape, Tensor};
 
+use crate::fault::error;
 use crate::module::{Module, Parts};
 
 /// Whether a layer is called to learn or to be used.
@@ -25,6 +26,7 @@ impl Mode {
 ///
 /// A layer never fails: a tensor that cannot be computed carries its error.
 pub trait Layer: Module {
+    // Not `track_caller`: that would hold for all implementations, and hide the lines of a user's own layer.
     fn call(&self, x: &Tensor, mode: Mode) -> Tensor;
 }
 
@@ -112,17 +114,6 @@ impl Module for OutputShape {
     fn kind(&self) -> &str {
         ""
     }
-}
-
-/// An error of a layer as the tensor that carries it.
-#[track_caller]
-pub(crate) fn fault(layer: &str, message: impl std::fmt::Display) -> Tensor {
-    Tensor::from_error(error(layer, message))
-}
-
-#[track_caller]
-pub(crate) fn error(layer: &str, message: impl std::fmt::Display) -> Error {
-    Error::new(format!("{layer}: {message}"))
 }
 
 /// The size of an axis of an input, counted from the end where negative, which a layer must know to make its variables.

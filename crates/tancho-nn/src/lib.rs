@@ -16,6 +16,7 @@ pub mod init;
 pub mod regularizers;
 pub mod seed;
 mod activation;
+mod fault;
 pub mod layers;
 pub mod summary;
 pub mod losses;

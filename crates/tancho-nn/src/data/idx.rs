@@ -13,7 +13,7 @@ use tancho_core::{Array, DType, Result, Tensor};
 use tancho_tensor::{Buffer, Shape};
 
 use super::bytes::read_bytes;
-use super::locate;
+use crate::fault::locate;
 
 /// Reads the array of a file in MNIST's format, also where it is packed (`.gz`): pictures are `u8[count, 28, 28]`, labels
 /// `u8[count]`.

@@ -10,7 +10,7 @@ use image::{ImageReader, Limits};
 use tancho_core::{Result, Tensor, tensor};
 
 use super::dataset::{Dataset, Items};
-use super::locate;
+use crate::fault::locate;
 
 /// The most bytes that a picture may take when it is decoded.
 const MOST_BYTES: u64 = 512 << 20;

@@ -35,14 +35,3 @@ pub use npy::read_npy;
 pub use npz::read_npz;
 #[cfg(feature = "csv")]
 pub use table::{Parsed, Table};
-
-use tancho_core::{Error, Result};
-
-/// The message of what went wrong as an error with the caller's line.
-#[track_caller]
-fn locate<T>(result: Result<T, String>) -> Result<T> {
-    match result {
-        Ok(value) => Ok(value),
-        Err(message) => Err(Error::new(message)),
-    }
-}

@@ -6,7 +6,7 @@ use tancho_core::{Result, Tensor};
 use tancho_formats::{decode_npy, npy_length};
 
 use super::bytes::read_bytes;
-use super::locate;
+use crate::fault::locate;
 
 /// Reads the array of a `.npy` file, also where it is packed (`.npy.gz`).
 ///

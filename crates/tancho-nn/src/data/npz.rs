@@ -16,7 +16,7 @@ use tancho_core::{Result, Tensor};
 use tancho_formats::decode_npy;
 
 use super::bytes::{LIMIT, check_packed, read_bytes};
-use super::locate;
+use crate::fault::locate;
 
 /// Reads the arrays of a `.npz` file by their names.
 ///

@@ -7,7 +7,7 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use tancho_core::{Element, Result, Tensor};
 
 use super::bytes::read_bytes;
-use super::locate;
+use crate::fault::locate;
 
 /// A table of texts, of which columns become tensors.
 ///

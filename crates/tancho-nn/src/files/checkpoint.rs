@@ -6,8 +6,8 @@ use std::path::Path;
 use tancho_core::{Array, Result};
 
 use super::entries::{add_entries, assign_values, read_values};
-use super::locate;
 use super::seal::{Unsealed, read_sealed, write_sealed};
+use crate::fault::locate;
 use crate::module::{Module, NamedVariable};
 
 /// The variables of several modules, each under a name: the model, the optimiser, a generator of random numbers.

@@ -9,8 +9,8 @@ use tancho_core::Result;
 
 use super::atomic::UNFINISHED;
 use super::checkpoint::Checkpoint;
-use super::locate;
 use super::seal::{Unsealed, read_sealed};
+use crate::fault::locate;
 
 const BEGIN: &str = "ckpt-";
 const END: &str = ".safetensors";

@@ -21,14 +21,3 @@ pub use checkpoint::Checkpoint;
 pub use manager::CheckpointManager;
 pub use model::{Frozen, LoadModel, SaveModel, save_model};
 pub use weights::SaveWeights;
-
-use tancho_core::{Error, Result};
-
-/// The message of what went wrong as an error with the caller's line.
-#[track_caller]
-fn locate<T>(result: Result<T, String>) -> Result<T> {
-    match result {
-        Ok(value) => Ok(value),
-        Err(message) => Err(Error::new(message)),
-    }
-}

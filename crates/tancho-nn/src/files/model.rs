@@ -10,7 +10,7 @@ use tancho_core::{Array, Concrete, Error, Program, Result, Spec, Tensor, Tree, f
 use tancho_formats::{load_model, load_signature, save_signatures};
 use tancho_ir::{Graph, Value};
 
-use super::locate;
+use crate::fault::locate;
 use crate::layer::{Layer, Mode};
 use crate::module::NamedVariable;
 

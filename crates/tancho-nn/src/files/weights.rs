@@ -5,8 +5,8 @@ use std::path::Path;
 use tancho_core::Result;
 
 use super::entries::{add_entries, assign_values, read_values};
-use super::locate;
 use super::seal::{Unsealed, read_arrays, write_sealed};
+use crate::fault::locate;
 use crate::module::{Module, NamedVariable};
 
 /// Weights in files: every [`Module`] has it.

@@ -1,5 +1,8 @@
 //! Where batches come from: tensors that are cut up, or anything that gives batches pass by pass.
 
+use std::ops::Range;
+
+use tancho_core::random::{Key, permutation};
 use tancho_core::{Error, Result, Tensor, tensor};
 
 /// Some samples: what goes in, what is true, and a weight for each sample.
@@ -53,14 +56,15 @@ pub(super) struct Samples {
     data: Batch,
     n_samples: usize,
     batch_size: usize,
-    shuffle: Option<u64>,
+    /// Where the orders come from, if the samples are shuffled.
+    shuffle: Option<Key>,
 }
 
 impl Samples {
     /// # Errors
     /// The tensors do not have one number of samples, or there is none.
     #[track_caller]
-    pub(super) fn new(data: Batch, batch_size: usize, shuffle: Option<u64>) -> Result<Self> {
+    pub(super) fn new(data: Batch, batch_size: usize, shuffle: Option<Key>) -> Result<Self> {
         let n_samples = count_samples("x", &data.x)?;
         let others = [("y", Some(&data.y)), ("the weights of samples", data.weights.as_ref())];
         for (name, tensor) in others {
@@ -79,17 +83,19 @@ impl Samples {
         Ok(Samples { data, n_samples, batch_size, shuffle })
     }
 
-    /// The samples from one place to another, unless they are all.
-    fn gather(&self, order: &[i64]) -> Batch {
-        if self.shuffle.is_none() && order.len() == self.n_samples {
-            return self.data.clone();
-        }
-        let places = tensor(order.to_vec());
-        Batch {
-            x: self.data.x.take(&places, 0),
-            y: self.data.y.take(&places, 0),
-            weights: self.data.weights.as_ref().map(|weights| weights.take(&places, 0)),
-        }
+    /// The order of the samples in a pass, `i64[samples]`; as they come where there is none.
+    fn order(&self, pass: usize) -> Option<Tensor> {
+        self.shuffle.as_ref().map(|key| permutation(self.n_samples, key.fold_in(tensor(pass as u64))))
+    }
+
+    /// The samples from one place in the order to another.
+    fn batch(&self, order: Option<&Tensor>, places: Range<usize>) -> Batch {
+        let part = |tensor: &Tensor| match order {
+            Some(order) => tensor.take(order.slice(places.clone()), 0),
+            None if places.len() == self.n_samples => tensor.clone(),
+            None => tensor.slice(places.clone()),
+        };
+        Batch { x: part(&self.data.x), y: part(&self.data.y), weights: self.data.weights.as_ref().map(part) }
     }
 }
 
@@ -106,13 +112,10 @@ pub(super) fn count_samples(name: &str, tensor: &Tensor) -> Result<usize> {
 
 impl Batches for Samples {
     fn pass(&self, number: usize) -> Pass<'_> {
-        let mut order: Vec<i64> = (0..self.n_samples as i64).collect();
-        if let Some(seed) = self.shuffle {
-            shuffle(&mut order, seed, number as u64);
-        }
+        let order = self.order(number);
         Box::new((0..self.n_samples).step_by(self.batch_size).map(move |start| {
             let end = (start + self.batch_size).min(self.n_samples);
-            Ok(self.gather(&order[start..end]))
+            Ok(self.batch(order.as_ref(), start..end))
         }))
     }
 
@@ -121,42 +124,23 @@ impl Batches for Samples {
     }
 }
 
-/// Puts numbers in an order that depends on a seed and the number of a pass, and on nothing else.
-///
-/// # Reference
-/// The shuffle of Fisher and Yates, with numbers of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
-/// generators, 2014)
-pub(super) fn shuffle(order: &mut [i64], seed: u64, pass: u64) {
-    let mut state = mix(seed).wrapping_add(mix(!pass));
-    for last in (1..order.len()).rev() {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        // The product's upper half is even to within 2⁻³² for any number of samples that memory holds.
-        let place = (u128::from(mix(state)) * (last as u128 + 1)) >> 64;
-        order.swap(last, place as usize);
-    }
-}
-
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn order(seed: u64, pass: usize) -> Vec<i64> {
+        let x = tancho_core::arange(0i64, 100, 1);
+        let samples = Samples::new((x.clone(), x).into(), 32, Some(Key::new(seed))).unwrap();
+        samples.pass(pass).flat_map(|batch| batch.unwrap().x.to_vec::<i64>().unwrap()).collect()
+    }
+
     #[test]
     fn an_order_depends_on_seed_and_pass_only_and_has_every_sample_once() {
-        let ordered = |seed, pass| {
-            let mut order: Vec<i64> = (0..100).collect();
-            shuffle(&mut order, seed, pass);
-            order
-        };
-        assert_eq!(ordered(1, 2), ordered(1, 2));
-        assert_ne!(ordered(1, 2), ordered(1, 3));
-        assert_ne!(ordered(1, 2), ordered(2, 2));
-        let mut sorted = ordered(7, 0);
+        assert_eq!(order(1, 2), order(1, 2));
+        assert_ne!(order(1, 2), order(1, 3));
+        assert_ne!(order(1, 2), order(2, 2));
+        let mut sorted = order(7, 0);
         sorted.sort_unstable();
         assert_eq!(sorted, (0..100).collect::<Vec<_>>());
     }

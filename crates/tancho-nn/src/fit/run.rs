@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use tancho_core::random::Key;
 use tancho_core::{Error, Result, Tensor};
 
 use super::batches::{Batch, Batches, Pass, Samples, count_samples};
@@ -40,18 +41,9 @@ pub(super) fn fit<M: Layer>(trainer: &Trainer<M>, x: &Tensor, y: &Tensor, mut op
         data = first;
         options.validation_batches = Some(Box::new(Samples::new(last, options.batch_size, None)?));
     }
-    let seed = match options.seed {
-        Some(seed) => seed,
-        None => seed_of_thread()?,
-    };
-    let samples = Samples::new(data, options.batch_size, options.shuffle.then_some(seed))?;
+    let key = options.shuffle.then(|| options.seed.map_or_else(next_key, Key::new));
+    let samples = Samples::new(data, options.batch_size, key)?;
     fit_batches(trainer, &samples, options)
-}
-
-/// A seed of this thread's sequence.
-fn seed_of_thread() -> Result<u64> {
-    let words = next_key().data().to_vec::<u64>()?;
-    Ok(words.iter().fold(0, |seed, word| seed.rotate_left(32) ^ word))
 }
 
 /// The first samples, and the last ones, which are so large a part of all.

@@ -12,7 +12,8 @@ use tancho_core::{
 
 use super::batches::Batch;
 use crate::layer::{Layer, Mode};
-use crate::losses::Loss;
+use crate::losses::fit::squeeze_or_expand;
+use crate::losses::{Loss, mean_loss};
 use crate::metrics::Metric;
 use crate::module::NamedVariable;
 use crate::optimizers::Optimizer;
@@ -123,16 +124,8 @@ impl<M: Layer> Inner<M> {
 
     /// The loss of a batch: the mean over its samples, each with its weight, and what the regularizers add.
     fn loss_of(&self, y: &Tensor, prediction: &Tensor, weights: Option<&Tensor>) -> Tensor {
-        let (truth, prediction) = align(y, prediction);
-        let mut losses = self.loss.losses(&truth, &prediction);
-        if let Some(weights) = weights {
-            let mut weights = weights.to(losses.dtype());
-            for _ in weights.rank()..losses.rank() {
-                weights = weights.expand_dims(-1);
-            }
-            losses *= weights;
-        }
-        let loss = if losses.rank() == 0 { losses } else { losses.mean(..) };
+        let [truth, prediction] = squeeze_or_expand(y, prediction);
+        let loss = mean_loss(&*self.loss, &truth, &prediction, weights);
         match self.model.penalty() {
             Some(penalty) => &loss + penalty.to(loss.dtype()),
             None => loss,
@@ -153,18 +146,6 @@ impl<M: Layer> Inner<M> {
         }
         Ok(found)
     }
-}
-
-/// Gives what is true and what was predicted one rank where they differ by a last axis of size 1.
-fn align(truth: &Tensor, prediction: &Tensor) -> (Tensor, Tensor) {
-    let is_column = |tensor: &Tensor| tensor.shape().size(-1) == 1;
-    if prediction.rank() == truth.rank() + 1 && is_column(prediction) {
-        return (truth.expand_dims(-1), prediction.clone());
-    }
-    if truth.rank() == prediction.rank() + 1 && is_column(truth) {
-        return (truth.clone(), prediction.expand_dims(-1));
-    }
-    (truth.clone(), prediction.clone())
 }
 
 pub(super) type Arguments = (Tensor, Tensor, Option<Tensor>);

@@ -4,14 +4,14 @@
 //! three; the kernels of all heads are one, so that a projection is one product, and then heads are moved before the places:
 //! `[batch, heads, T, size]`. Neither the batch, nor T, nor S need to be known.
 
-use tancho_core::random::{Generator, bernoulli};
 use tancho_core::{DType, Dim, Error, Tensor, Variable, iota};
 
-use super::dense::visit;
-use crate::init::{self, Initializer, Regularizer};
-use crate::layer::{Build, Layer, Mode, OutputShape, error, known_size};
+use super::dropout::Choices;
+use super::weights::{Weight, float_of, weights};
+use crate::fault::error;
+use crate::init::{glorot_uniform, zeros};
+use crate::layer::{Build, Layer, Mode, OutputShape, known_size};
 use crate::module::{Module, Parts};
-use crate::seed::next_key;
 
 /// `softmax(q · kᵀ / √key_dim) · v` for each head, of projections of query, key and value; the heads are joined by another
 /// projection. As a layer it is self-attention.
@@ -36,12 +36,9 @@ pub struct MultiHeadAttention {
     output_size: Option<usize>,
     use_bias: bool,
     is_causal: bool,
-    dropout: f64,
-    generator: Option<Generator>,
-    kernel_init: Initializer,
-    bias_init: Initializer,
-    kernel_regularizer: Option<Regularizer>,
-    bias_regularizer: Option<Regularizer>,
+    dropout: Choices,
+    kernel: Weight,
+    bias: Weight,
     parts: Build<AttentionParts>,
     output: OutputShape,
 }
@@ -69,12 +66,9 @@ impl MultiHeadAttention {
             output_size: None,
             use_bias: true,
             is_causal: false,
-            dropout: 0.0,
-            generator: None,
-            kernel_init: init::glorot_uniform(),
-            bias_init: init::zeros(),
-            kernel_regularizer: None,
-            bias_regularizer: None,
+            dropout: Choices::new(0.0),
+            kernel: Weight::new(glorot_uniform()),
+            bias: Weight::new(zeros()),
             parts: Build::new(),
             output: OutputShape::default(),
         }
@@ -104,37 +98,20 @@ impl MultiHeadAttention {
     }
 
     /// In training, drops this part of the places that are looked at.
+    #[track_caller]
     pub fn dropout(mut self, rate: f64) -> Self {
-        self.dropout = rate;
-        self.generator = (rate > 0.0).then(|| Generator::from_key(next_key()));
+        self.dropout = Choices::new(rate);
         self
     }
 
-    pub fn kernel_init(mut self, init: Initializer) -> Self {
-        self.kernel_init = init;
-        self
-    }
-
-    pub fn bias_init(mut self, init: Initializer) -> Self {
-        self.bias_init = init;
-        self
-    }
-
-    pub fn kernel_regularizer(mut self, regularizer: Regularizer) -> Self {
-        self.kernel_regularizer = Some(regularizer);
-        self
-    }
-
-    pub fn bias_regularizer(mut self, regularizer: Regularizer) -> Self {
-        self.bias_regularizer = Some(regularizer);
-        self
-    }
+    weights! { kernel: kernel_init kernel_regularizer; bias: bias_init bias_regularizer; }
 
     /// Builds the layer for self-attention over so many features, in `f32`.
     #[track_caller]
     pub fn build(self, features: usize) -> Self {
         // Where a value cannot be made, its variable carries the error.
-        let _ = self.parts.get_or_make(|| Ok(self.make([features; 3], DType::F32)));
+        let made = self.make([features; 3], DType::F32);
+        let _ = self.parts.get_or_make(|| Ok(made));
         self
     }
 
@@ -186,18 +163,16 @@ impl MultiHeadAttention {
             // A query that may look nowhere looks nowhere, not everywhere alike.
             scores = mask.select(&scores, 0.0);
         }
-        let kept = match &self.generator {
-            Some(generator) if mode.is_train() => {
-                let factor = if self.dropout < 1.0 { 1.0 / (1.0 - self.dropout) } else { 0.0 };
-                &scores * (bernoulli(scores.shape(), 1.0 - self.dropout, generator).to(scores.dtype()) * factor)
-            }
-            _ => scores.clone(),
+        let seen = match self.dropout.kept(mode, scores.shape()) {
+            Some(kept) => self.dropout.drop(&scores, &kept),
+            None => scores.clone(),
         };
-        (self.output.note(parts.output.join_heads(&kept.matmul(value))), scores)
+        (self.output.note(parts.output.join_heads(&seen.matmul(value))), scores)
     }
 
     #[track_caller]
     fn parts(&self, inputs: [&Tensor; 3], mask: Option<&Tensor>) -> Result<&AttentionParts, Error> {
+        self.dropout.check(NAME)?;
         let mut features = [0; 3];
         for (role, (x, features)) in ["query", "key", "value"].into_iter().zip(inputs.into_iter().zip(&mut features)) {
             let shape = x.try_shape()?;
@@ -212,7 +187,14 @@ impl MultiHeadAttention {
                 return Err(error(NAME, format!("takes a mask bool[batch, T, S], not {dtype} of shape {shape}")));
             }
         }
-        let parts = self.parts.get_or_make(|| Ok(self.make(features, inputs[0].try_dtype()?)))?;
+        let dtype = float_of(NAME, inputs[0])?;
+        let parts = match self.parts.get() {
+            Some(parts) => parts,
+            None => {
+                let made = self.make(features, dtype);
+                self.parts.get_or_make(|| Ok(made))?
+            }
+        };
         let kernels = [&parts.query.kernel, &parts.key.kernel, &parts.value.kernel];
         for (kernel, (x, given)) in kernels.into_iter().zip(inputs.into_iter().zip(features)) {
             match kernel.try_shape()?.size(0).as_known() {
@@ -241,8 +223,8 @@ impl MultiHeadAttention {
     #[track_caller]
     fn projection(&self, kernel: &[usize], bias: &[usize], dtype: DType) -> Projection {
         Projection {
-            kernel: self.kernel_init.variable("kernel", kernel, dtype),
-            bias: self.use_bias.then(|| self.bias_init.variable("bias", bias, dtype)),
+            kernel: self.kernel.make("kernel", kernel, dtype),
+            bias: if self.use_bias { Some(self.bias.make("bias", bias, dtype)) } else { None },
         }
     }
 }
@@ -284,18 +266,14 @@ impl Module for MultiHeadAttention {
         if let Some(AttentionParts { query, key, value, output }) = self.parts.get() {
             for (name, part) in [("query", query), ("key", key), ("value", value), ("attention_output", output)] {
                 parts.enter(name);
-                visit(parts, "kernel", &part.kernel, &self.kernel_regularizer);
+                self.kernel.show(parts, "kernel", &part.kernel);
                 if let Some(bias) = &part.bias {
-                    visit(parts, "bias", bias, &self.bias_regularizer);
+                    self.bias.show(parts, "bias", bias);
                 }
                 parts.leave();
             }
         }
-        if let Some(generator) = &self.generator {
-            parts.enter("generator");
-            generator.visit_parts(parts);
-            parts.leave();
-        }
+        self.dropout.show(parts);
         parts.output(&self.output);
     }
 }

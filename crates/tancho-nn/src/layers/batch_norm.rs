@@ -6,9 +6,10 @@
 use tancho_core::{DType, Result, Tensor, Variable};
 
 use super::norm::{Affine, AffineParts, affine, aligned, require_sizes, sizes_along, wide_dtype, widened};
-use super::space::Weight;
+use super::weights::Weight;
+use crate::fault::error;
 use crate::init::{ones, zeros};
-use crate::layer::{Build, Layer, Mode, OutputShape, error};
+use crate::layer::{Build, Layer, Mode, OutputShape};
 use crate::module::{Module, Parts};
 
 /// `gamma · (x − mean) / √(variance + epsilon) + beta`, of the batch in training and of moving averages in use.

@@ -2,11 +2,11 @@
 
 use tancho_core::{ConvOptions, DType, Error, Padding, Tensor, Variable};
 
-use super::space::{
-    Extent, Finish, Moves, Weight, channels_of, finishing, moving, name_of_rank, require_built, weights,
-};
+use super::space::{Extent, Moves, channels_of, moving, name_of_rank, require_built};
+use super::weights::{Finish, Weight, finishing, weights};
+use crate::fault::error;
 use crate::init::glorot_uniform;
-use crate::layer::{Build, Layer, Mode, OutputShape, error};
+use crate::layer::{Build, Layer, Mode, OutputShape};
 use crate::module::{Module, Parts};
 
 /// The transpose of a convolution: the convolution with the same kernel maps its result's shape to its input's.

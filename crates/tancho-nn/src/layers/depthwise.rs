@@ -2,11 +2,11 @@
 
 use tancho_core::{ConvOptions, DType, Error, Tensor, Variable};
 
-use super::space::{
-    Extent, Finish, Moves, Weight, channels_of, finishing, moving, name_of_rank, require_built, require_place, weights,
-};
+use super::space::{Extent, Moves, channels_of, moving, name_of_rank, require_built, require_place};
+use super::weights::{Finish, Weight, finishing, weights};
+use crate::fault::error;
 use crate::init::glorot_uniform;
-use crate::layer::{Build, Layer, Mode, OutputShape, error};
+use crate::layer::{Build, Layer, Mode, OutputShape};
 use crate::module::{Module, Parts};
 
 /// A convolution of each channel with kernels of its own, as many as the depth multiplier says.

@@ -4,24 +4,32 @@
 //! training that was stopped goes on with the same ones.
 
 use tancho_core::random::{self, Generator};
-use tancho_core::{Dim, Error, Tensor, select};
+use tancho_core::{Dim, Error, Sizes, Tensor, select};
 
-use super::space::{float_of, name_of_rank, require_rank};
-use crate::layer::{Layer, Mode, OutputShape, error};
+use super::space::{name_of_rank, require_rank};
+use super::weights::float_of;
+use crate::fault::error;
+use crate::layer::{Layer, Mode, OutputShape};
 use crate::module::{Module, Parts};
 use crate::seed::next_key;
 
 /// A rate, and where it is not 0 the generator of the choices.
-struct Choices {
+pub(super) struct Choices {
     rate: f64,
     generator: Option<Generator>,
 }
 
 impl Choices {
     #[track_caller]
-    fn new(rate: f64) -> Self {
+    pub(super) fn new(rate: f64) -> Self {
         let generator = if rate == 0.0 { None } else { Some(Generator::from_key(next_key())) };
         Choices { rate, generator }
+    }
+
+    /// The same rate with other choices.
+    #[track_caller]
+    pub(super) fn anew(&self) -> Self {
+        Choices::new(self.rate)
     }
 
     #[track_caller]
@@ -31,25 +39,45 @@ impl Choices {
         }
     }
 
-    /// The input with dropped elements; one choice stands for all elements along axes of size 1 of the mask.
+    /// # Errors
+    /// The rate is no probability.
     #[track_caller]
-    fn apply(&self, layer: &str, x: &Tensor, mode: Mode, mask: Vec<Dim>) -> Result<Tensor, Error> {
-        if !(0.0..=1.0).contains(&self.rate) {
-            return Err(error(layer, format!("the rate {} is not from 0 to 1", self.rate)));
+    pub(super) fn check(&self, layer: &str) -> Result<(), Error> {
+        if (0.0..=1.0).contains(&self.rate) {
+            return Ok(());
         }
-        float_of(layer, x)?;
-        let generator = match &self.generator {
-            Some(generator) if mode.is_train() => generator,
-            _ => return Ok(x.clone()),
-        };
-        let kept = 1.0 - self.rate;
-        let mask = random::bernoulli(mask, kept, generator);
-        // Where nothing is kept, nothing is divided by 0.
-        let scaled = if kept == 0.0 { x.clone() } else { x / kept };
-        Ok(select(mask, scaled, 0.0))
+        Err(error(layer, format!("the rate {} is not from 0 to 1", self.rate)))
     }
 
-    fn show<'a>(&'a self, parts: &mut dyn Parts<'a>) {
+    /// True where elements stay, `bool[sizes]`, if any may be dropped.
+    #[track_caller]
+    pub(super) fn kept(&self, mode: Mode, sizes: impl Into<Sizes>) -> Option<Tensor> {
+        match &self.generator {
+            Some(generator) if mode.is_train() => Some(random::bernoulli(sizes, 1.0 - self.rate, generator)),
+            _ => None,
+        }
+    }
+
+    /// An input with dropped elements; one choice stands for all elements along axes of size 1.
+    #[track_caller]
+    pub(super) fn drop(&self, x: &Tensor, kept: &Tensor) -> Tensor {
+        // Where nothing is kept, nothing is divided by 0.
+        let part = if self.rate < 1.0 { 1.0 - self.rate } else { 1.0 };
+        select(kept, x / part, 0.0)
+    }
+
+    /// The input with dropped elements, for which choices of these sizes are made.
+    #[track_caller]
+    pub(super) fn apply(&self, layer: &str, x: &Tensor, mode: Mode, sizes: Vec<Dim>) -> Result<Tensor, Error> {
+        self.check(layer)?;
+        float_of(layer, x)?;
+        Ok(match self.kept(mode, sizes) {
+            Some(kept) => self.drop(x, &kept),
+            None => x.clone(),
+        })
+    }
+
+    pub(super) fn show<'a>(&'a self, parts: &mut dyn Parts<'a>) {
         if let Some(generator) = &self.generator {
             parts.enter("generator");
             generator.visit_parts(parts);

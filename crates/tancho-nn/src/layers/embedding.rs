@@ -2,9 +2,10 @@
 
 use tancho_core::{DType, Error, Tensor, Variable};
 
-use super::space::{Weight, weights};
+use super::weights::{Weight, weights};
+use crate::fault::error;
 use crate::init::uniform;
-use crate::layer::{Build, Layer, Mode, OutputShape, error};
+use crate::layer::{Build, Layer, Mode, OutputShape};
 use crate::module::{Module, Parts};
 
 /// The vector of each number: a row of a table.

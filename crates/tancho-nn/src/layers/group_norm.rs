@@ -3,7 +3,8 @@
 use tancho_core::{DType, Dim, Result, Tensor, keep};
 
 use super::norm::{Affine, AffineParts, affine, require_sizes, sizes_along, wide_dtype, widened};
-use crate::layer::{Build, Layer, Mode, OutputShape, error};
+use crate::fault::error;
+use crate::layer::{Build, Layer, Mode, OutputShape};
 use crate::module::{Module, Parts};
 
 /// `gamma · (x − mean) / √(variance + epsilon) + beta`, with the mean and the variance of each sample over a group of

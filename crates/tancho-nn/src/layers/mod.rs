@@ -1,5 +1,6 @@
 //! The layers.
 
+mod weights;
 mod dense;
 mod activate;
 mod batch_norm;

@@ -2,9 +2,10 @@
 
 use tancho_core::{DType, Error, Tensor, Variable};
 
-use super::space::{Weight, float_of};
+use super::weights::{Weight, float_of};
+use crate::fault::error;
 use crate::init::{ones, zeros};
-use crate::layer::{error, known_size};
+use crate::layer::known_size;
 use crate::module::Parts;
 
 /// What normal elements are multiplied by (gamma), and what is added to them (beta).
@@ -59,7 +60,7 @@ macro_rules! affine {
             self
         }
 
-        crate::layers::space::weights! {
+        crate::layers::weights::weights! {
             affine.gamma: gamma_init gamma_regularizer;
             affine.beta: beta_init beta_regularizer;
         }

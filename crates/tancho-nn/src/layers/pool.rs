@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 
 use tancho_core::{Axes, Error, Padding, Tensor, keep};
 
-use super::space::{Extent, Names, float_of, name_of_rank, require_place, require_rank};
+use super::space::{Extent, Names, name_of_rank, require_place, require_rank};
+use super::weights::float_of;
 use crate::layer::{Layer, Mode, OutputShape};
 use crate::module::{Module, Parts};
 

@@ -2,7 +2,8 @@
 
 use tancho_core::{Dim, Error, Tensor};
 
-use crate::layer::{Layer, Mode, OutputShape, error};
+use crate::fault::error;
+use crate::layer::{Layer, Mode, OutputShape};
 use crate::module::{Module, Parts};
 
 /// The elements of each sample along one axis.

@@ -3,7 +3,7 @@
 use tancho_core::{DType, Result, Tensor, Variable, keep};
 
 use super::norm::{aligned, require_sizes, sizes_along, wide_dtype, widened};
-use super::space::{Weight, weights};
+use super::weights::{Weight, weights};
 use crate::init::ones;
 use crate::layer::{Build, Layer, Mode, OutputShape};
 use crate::module::{Module, Parts};

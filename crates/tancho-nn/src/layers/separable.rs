@@ -3,11 +3,11 @@
 use tancho_core::{ConvOptions, DType, Error, Tensor, Variable};
 
 use super::depthwise::{check_depthwise, convolve_channels};
-use super::space::{
-    Extent, Finish, Moves, Weight, channels_of, finishing, moving, name_of_rank, require_built, require_place, weights,
-};
+use super::space::{Extent, Moves, channels_of, moving, name_of_rank, require_built, require_place};
+use super::weights::{Finish, Weight, finishing, weights};
+use crate::fault::error;
 use crate::init::glorot_uniform;
-use crate::layer::{Build, Layer, Mode, OutputShape, error};
+use crate::layer::{Build, Layer, Mode, OutputShape};
 use crate::module::{Module, Parts};
 
 /// A depthwise convolution and one with a kernel of size 1, which mixes the channels.

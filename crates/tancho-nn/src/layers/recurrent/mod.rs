@@ -8,16 +8,16 @@
 
 mod cells;
 
-use tancho_core::random::{Generator, bernoulli};
 use tancho_core::{DType, Error, Tensor, Variable, scan, scan_reverse, zeros};
 
 pub use self::cells::{Cell, GruCell, LstmCell, SimpleCell};
-use super::dense::visit;
+use super::dropout::Choices;
+use super::weights::{Weight, float_of, weights};
 use crate::activation::Activation;
-use crate::init::{self, Initializer, Regularizer};
-use crate::layer::{Build, Layer, Mode, OutputShape, error, known_size};
+use crate::fault::error;
+use crate::init::{glorot_uniform, orthogonal, zeros as zero_init};
+use crate::layer::{Build, Layer, Mode, OutputShape, known_size};
 use crate::module::{Module, Parts};
-use crate::seed::next_key;
 
 /// A recurrent layer of a cell: [`SimpleRnn`], [`Lstm`], [`Gru`].
 ///
@@ -36,8 +36,9 @@ use crate::seed::next_key;
 pub struct Recurrent<C> {
     cell: C,
     options: Options,
-    /// Where dropout takes its keys from, if there is any.
-    generator: Option<Generator>,
+    /// Of the features of the input, and of the state.
+    dropout: Choices,
+    recurrent_dropout: Choices,
     weights: Build<Weights>,
     output: OutputShape,
 }
@@ -47,16 +48,11 @@ pub struct Recurrent<C> {
 struct Options {
     units: usize,
     use_bias: bool,
-    kernel_init: Initializer,
-    recurrent_init: Initializer,
-    bias_init: Initializer,
-    kernel_regularizer: Option<Regularizer>,
-    recurrent_regularizer: Option<Regularizer>,
-    bias_regularizer: Option<Regularizer>,
+    kernel: Weight,
+    recurrent: Weight,
+    bias: Weight,
     return_sequences: bool,
     go_backwards: bool,
-    dropout: f64,
-    recurrent_dropout: f64,
 }
 
 struct Weights {
@@ -131,30 +127,20 @@ impl<C: Cell> Recurrent<C> {
         let options = Options {
             units,
             use_bias: true,
-            kernel_init: init::glorot_uniform(),
-            recurrent_init: init::orthogonal(1.0),
-            bias_init: init::zeros(),
-            kernel_regularizer: None,
-            recurrent_regularizer: None,
-            bias_regularizer: None,
+            kernel: Weight::new(glorot_uniform()),
+            recurrent: Weight::new(orthogonal(1.0)),
+            bias: Weight::new(zero_init()),
             return_sequences: false,
             go_backwards: false,
-            dropout: 0.0,
-            recurrent_dropout: 0.0,
         };
-        Recurrent::with_options(cell, options)
-    }
-
-    fn with_options(cell: C, options: Options) -> Self {
-        let generator =
-            (options.dropout > 0.0 || options.recurrent_dropout > 0.0).then(|| Generator::from_key(next_key()));
-        Recurrent { cell, options, generator, weights: Build::new(), output: OutputShape::default() }
-    }
-
-    fn with(self, change: impl FnOnce(&mut Options)) -> Self {
-        let mut options = self.options;
-        change(&mut options);
-        Recurrent { cell: self.cell, options, generator: self.generator, weights: self.weights, output: self.output }
+        Recurrent {
+            cell,
+            options,
+            dropout: Choices::new(0.0),
+            recurrent_dropout: Choices::new(0.0),
+            weights: Build::new(),
+            output: OutputShape::default(),
+        }
     }
 
     /// What is done to the new state; `tanh` unless it is given.
@@ -163,60 +149,54 @@ impl<C: Cell> Recurrent<C> {
         self
     }
 
-    pub fn without_bias(self) -> Self {
-        self.with(|options| options.use_bias = false)
+    pub fn without_bias(mut self) -> Self {
+        self.options.use_bias = false;
+        self
     }
 
-    pub fn kernel_init(self, init: Initializer) -> Self {
-        self.with(|options| options.kernel_init = init)
-    }
-
-    pub fn recurrent_init(self, init: Initializer) -> Self {
-        self.with(|options| options.recurrent_init = init)
-    }
-
-    pub fn bias_init(self, init: Initializer) -> Self {
-        self.with(|options| options.bias_init = init)
-    }
-
-    pub fn kernel_regularizer(self, regularizer: Regularizer) -> Self {
-        self.with(|options| options.kernel_regularizer = Some(regularizer))
-    }
-
-    pub fn recurrent_regularizer(self, regularizer: Regularizer) -> Self {
-        self.with(|options| options.recurrent_regularizer = Some(regularizer))
-    }
-
-    pub fn bias_regularizer(self, regularizer: Regularizer) -> Self {
-        self.with(|options| options.bias_regularizer = Some(regularizer))
+    weights! {
+        options.kernel: kernel_init kernel_regularizer;
+        options.recurrent: recurrent_init recurrent_regularizer;
+        options.bias: bias_init bias_regularizer;
     }
 
     /// Gives the states after all steps, `[batch, time, units]`.
-    pub fn return_sequences(self) -> Self {
-        self.with(|options| options.return_sequences = true)
+    pub fn return_sequences(mut self) -> Self {
+        self.options.return_sequences = true;
+        self
     }
 
     /// Takes the steps from the last to the first. The states after them are given in the order in which they were made.
-    pub fn go_backwards(self) -> Self {
-        self.with(|options| options.go_backwards = true)
+    pub fn go_backwards(mut self) -> Self {
+        self.options.go_backwards = true;
+        self
     }
 
     /// In training, drops this part of the features of the input, the same ones at each step.
+    #[track_caller]
     pub fn dropout(mut self, rate: f64) -> Self {
-        self.options.dropout = rate;
-        Recurrent::with_options(self.cell, self.options)
+        self.dropout = Choices::new(rate);
+        self
     }
 
     /// In training, drops this part of the state, the same places before each step.
+    #[track_caller]
     pub fn recurrent_dropout(mut self, rate: f64) -> Self {
-        self.options.recurrent_dropout = rate;
-        Recurrent::with_options(self.cell, self.options)
+        self.recurrent_dropout = Choices::new(rate);
+        self
     }
 
     /// The same layer with variables of its own for the other direction.
+    #[track_caller]
     pub(super) fn reversed(&self) -> Self {
-        let options = Options { go_backwards: !self.options.go_backwards, ..self.options.clone() };
-        Recurrent::with_options(self.cell.clone(), options)
+        Recurrent {
+            cell: self.cell.clone(),
+            options: Options { go_backwards: !self.options.go_backwards, ..self.options.clone() },
+            dropout: self.dropout.anew(),
+            recurrent_dropout: self.recurrent_dropout.anew(),
+            weights: Build::new(),
+            output: OutputShape::default(),
+        }
     }
 
     pub(super) fn returns_sequences(&self) -> bool {
@@ -231,7 +211,8 @@ impl<C: Cell> Recurrent<C> {
     #[track_caller]
     pub fn build(self, features: usize) -> Self {
         // Where a value cannot be made, its variable carries the error.
-        let _ = self.weights.get_or_make(|| Ok(self.make(features, DType::F32)));
+        let made = self.make(features, DType::F32);
+        let _ = self.weights.get_or_make(|| Ok(made));
         self
     }
 
@@ -263,8 +244,16 @@ impl<C: Cell> Recurrent<C> {
         if shape.rank() != 3 {
             return Err(error(name, format!("takes an input [batch, time, features], not one of shape {shape}")));
         }
-        let features = known_size(name, x, -1)?;
-        let weights = self.weights.get_or_make(|| Ok(self.make(features, x.try_dtype()?)))?;
+        self.dropout.check(name)?;
+        self.recurrent_dropout.check(name)?;
+        let (features, dtype) = (known_size(name, x, -1)?, float_of(name, x)?);
+        let weights = match self.weights.get() {
+            Some(weights) => weights,
+            None => {
+                let made = self.make(features, dtype);
+                self.weights.get_or_make(|| Ok(made))?
+            }
+        };
         match weights.kernel.try_shape()?.size(0).as_known() {
             Some(built) if built != features => {
                 return Err(error(name, format!("the layer was built for {built} features, but the input is {shape}")));
@@ -287,10 +276,10 @@ impl<C: Cell> Recurrent<C> {
         let Options { units, return_sequences, go_backwards, .. } = self.options;
         let batch = x.shape().size(0);
         let mut steps = x.swap_axes(0, 1);
-        if let Some(kept) = self.kept(mode, self.options.dropout, [batch.clone(), x.shape().size(2)], x.dtype()) {
-            steps *= kept;
+        if let Some(kept) = self.dropout.kept(mode, [1.into(), batch.clone(), x.shape().size(2)]) {
+            steps = self.dropout.drop(&steps, &kept);
         }
-        let kept_state = self.kept(mode, self.options.recurrent_dropout, [batch, units.into()], x.dtype());
+        let kept_state = self.recurrent_dropout.kept(mode, [batch, units.into()]);
         let (input_bias, recurrent_bias) = match &weights.bias {
             None => (None, None),
             Some(bias) => self.cell.split_bias(bias.read()),
@@ -302,7 +291,7 @@ impl<C: Cell> Recurrent<C> {
         let recurrent_kernel = weights.recurrent_kernel.read();
         let step = |mut state: Vec<Tensor>, x: Tensor| {
             if let (Some(kept), Some(hidden)) = (&kept_state, state.first_mut()) {
-                *hidden = &*hidden * kept;
+                *hidden = self.recurrent_dropout.drop(hidden, kept);
             }
             self.cell.step(x, state, &recurrent_kernel, recurrent_bias.as_ref())
         };
@@ -322,26 +311,17 @@ impl<C: Cell> Recurrent<C> {
         (outputs.swap_axes(0, 1), state)
     }
 
-    /// Factors for what dropout keeps, where it drops anything.
-    #[track_caller]
-    fn kept(&self, mode: Mode, rate: f64, sizes: [tancho_core::Dim; 2], dtype: DType) -> Option<Tensor> {
-        match &self.generator {
-            Some(generator) if mode.is_train() && rate > 0.0 => {
-                // Where everything is dropped, what is kept is nothing, and its factor does not matter.
-                let factor = if rate < 1.0 { 1.0 / (1.0 - rate) } else { 0.0 };
-                Some(bernoulli(sizes, 1.0 - rate, generator).to(dtype) * factor)
-            }
-            _ => None,
-        }
-    }
-
     #[track_caller]
     fn make(&self, features: usize, dtype: DType) -> Weights {
-        let Options { units, use_bias, kernel_init, recurrent_init, bias_init, .. } = &self.options;
+        let Options { units, use_bias, kernel, recurrent, bias, .. } = &self.options;
         let width = C::GATES * units;
-        let kernel = kernel_init.variable("kernel", &[features, width], dtype);
-        let recurrent_kernel = recurrent_init.variable("recurrent_kernel", &[*units, width], dtype);
-        let bias = use_bias.then(|| Variable::new(self.cell.first_bias(bias_init, *units, dtype)).named("bias"));
+        let kernel = kernel.make("kernel", &[features, width], dtype);
+        let recurrent_kernel = recurrent.make("recurrent_kernel", &[*units, width], dtype);
+        let bias = if *use_bias {
+            Some(Variable::new(self.cell.first_bias(&bias.init, *units, dtype)).named("bias"))
+        } else {
+            None
+        };
         Weights { kernel, recurrent_kernel, bias }
     }
 }
@@ -354,15 +334,15 @@ fn output_of(state: &[Tensor]) -> Tensor {
 impl<C: Cell> Module for Recurrent<C> {
     fn visit_parts<'a>(&'a self, parts: &mut dyn Parts<'a>) {
         if let Some(Weights { kernel, recurrent_kernel, bias }) = self.weights.get() {
-            visit(parts, "kernel", kernel, &self.options.kernel_regularizer);
-            visit(parts, "recurrent_kernel", recurrent_kernel, &self.options.recurrent_regularizer);
+            self.options.kernel.show(parts, "kernel", kernel);
+            self.options.recurrent.show(parts, "recurrent_kernel", recurrent_kernel);
             if let Some(bias) = bias {
-                visit(parts, "bias", bias, &self.options.bias_regularizer);
+                self.options.bias.show(parts, "bias", bias);
             }
         }
-        if let Some(generator) = &self.generator {
-            parts.enter("generator");
-            generator.visit_parts(parts);
+        for (name, choices) in [("dropout", &self.dropout), ("recurrent_dropout", &self.recurrent_dropout)] {
+            parts.enter(name);
+            choices.show(parts);
             parts.leave();
         }
         parts.output(&self.output);
