@@ -280,10 +280,7 @@ fn archives_of_numpy_are_read() -> Result<()> {
             }
         }
     }
-    check_error(
-        read_npz(write(folder.path(), "x", b"text")),
-        "byte 4: expected the directory of an archive at the end",
-    );
+    check_error(read_npz(write(folder.path(), "x", b"text")), "archive");
     Ok(())
 }
 
