@@ -62,7 +62,7 @@ pub use tape::{AsSource, GradientTape, OnlyTensors, Source, Sources, visit_sourc
 pub use tensor::{Tensor, tensor};
 pub use trace::scope;
 pub use transform::{
-    ArgumentList, Checkpoint, CustomGradient, Grad, Hessian, Jacobian, Jvp, Pullback, Transform, ValueAndGrad, Vmap,
+    ArgumentList, Checkpointed, CustomGradient, Grad, Hessian, Jacobian, Jvp, Pullback, Transform, ValueAndGrad, Vmap,
     checkpoint, custom_gradient, grad, hessian, jacobian, jvp, value_and_grad, vjp, vmap,
 };
 pub use tree::{AnyStatic, Segment, Static, StaticValue, Tree, Visitor, flatten, paths, unflatten, variables};

@@ -17,6 +17,6 @@ pub use error::FormatError;
 pub use model::{PROGRAM_FILE, WEIGHTS_FILE, load_model, load_signature, save_model, save_signatures};
 pub use npy::{decode_npy, encode_npy, npy_length, read_npy, write_npy};
 pub use safetensors::{
-    decode_described_safetensors, decode_safetensors, encode_safetensors, read_safetensors, write_safetensors,
-    write_safetensors_to,
+    Description, decode_described_safetensors, decode_safetensors, encode_safetensors, read_safetensors,
+    write_safetensors, write_safetensors_to,
 };

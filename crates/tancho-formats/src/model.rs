@@ -29,7 +29,7 @@ use tancho_ir::{Graph, NodeId, Op, TensorType, Value, parse};
 use tancho_tensor::Array;
 
 use crate::FormatError;
-use crate::safetensors::{decode_described, write_described};
+use crate::safetensors::{decode_described_safetensors, write_described};
 
 /// The file of a model folder that holds the program's text.
 pub const PROGRAM_FILE: &str = "program.ir";
@@ -46,13 +46,7 @@ const PLACES: &str = "tancho.places";
 /// # Errors
 /// The folder cannot be written, or holds something else than a model.
 pub fn save_model(folder: impl AsRef<Path>, graph: &Graph) -> Result<(), FormatError> {
-    let (program, weights) = split_weights(graph, &mut FreeNames::new(&[graph]));
-    let places: Vec<String> = weights.iter().map(|weight| weight.place.to_string()).collect();
-    let arrays = weights.into_iter().map(|weight| (weight.name, weight.array)).collect();
-    replace_folder(folder.as_ref(), |new| {
-        write_program(new, &program)?;
-        write_described(&new.join(WEIGHTS_FILE), &arrays, Some((PLACES, places.join(","))))
-    })
+    write_model(folder.as_ref(), &[(graph.name(), graph)])
 }
 
 /// Saves several graphs, each under a name, as one model folder with one file of weights, in which an array that several
@@ -78,6 +72,11 @@ pub fn save_signatures(folder: impl AsRef<Path>, signatures: &[(&str, &Graph)]) 
             return Err(invalid(format!("the name {name:?} is given twice")));
         }
     }
+    write_model(folder, signatures)
+}
+
+/// Writes a model folder: the first graph is its program.
+fn write_model(folder: &Path, signatures: &[(&str, &Graph)]) -> Result<(), FormatError> {
     let graphs: Vec<&Graph> = signatures.iter().map(|(_, graph)| *graph).collect();
     let mut names = FreeNames::new(&graphs);
     let (mut programs, mut arrays, mut places) = (Vec::new(), BTreeMap::new(), Vec::new());
@@ -157,7 +156,7 @@ pub fn load_model(folder: impl AsRef<Path>) -> Result<Graph, FormatError> {
         FormatError::content(&program_file, offset, "UTF-8 text", "other bytes")
     })?;
     let program = parse(&text, &program_file.display().to_string())?;
-    let (arrays, description) = decode_described(&read(&weights_file)?, &weights_file)?;
+    let (arrays, description) = decode_described_safetensors(&read(&weights_file)?, &weights_file)?;
     // The places are those of the folder's first program.
     let places = description.get(PLACES).filter(|_| !is_further).and_then(|places| parse_places(places));
     join_weights(&program, arrays, &places.unwrap_or_default(), &weights_file, shares)

@@ -36,35 +36,12 @@ pub fn write_safetensors(path: impl AsRef<Path>, arrays: &BTreeMap<String, Array
     write_described(path.as_ref(), arrays, None)
 }
 
-/// Writes named arrays as a safetensors file, with an entry of the file's description of itself: a key and a text.
-///
-/// # Errors
-/// As for [`encode_safetensors`], or what is written to fails.
-pub fn write_safetensors_to(
-    out: &mut impl Write,
-    arrays: &BTreeMap<String, Array>,
-    entry: Option<(&str, String)>,
-) -> io::Result<()> {
-    write_to(out, arrays, entry)
-}
-
-/// Arrays by their names, and a file's description of itself: texts by their keys.
-pub type DescribedArrays = (BTreeMap<String, Array>, HashMap<String, String>);
-
-/// As [`decode_safetensors`], with the file's description of itself.
-///
-/// # Errors
-/// As for [`read_safetensors`].
-pub fn decode_described_safetensors(bytes: &[u8], file: &Path) -> Result<DescribedArrays, FormatError> {
-    decode_described(bytes, file)
-}
-
 /// The arrays in the bytes of a safetensors file, whose name is for errors.
 ///
 /// # Errors
 /// As for [`read_safetensors`].
 pub fn decode_safetensors(bytes: &[u8], file: &Path) -> Result<BTreeMap<String, Array>, FormatError> {
-    decode_described(bytes, file).map(|(arrays, _)| arrays)
+    decode_described_safetensors(bytes, file).map(|(arrays, _)| arrays)
 }
 
 /// The bytes of a safetensors file.
@@ -73,14 +50,15 @@ pub fn decode_safetensors(bytes: &[u8], file: &Path) -> Result<BTreeMap<String, 
 /// An array has the name `__metadata__`, which the format keeps for itself, or a shape that it cannot describe.
 pub fn encode_safetensors(arrays: &BTreeMap<String, Array>) -> Result<Vec<u8>, FormatError> {
     let mut bytes = Vec::new();
-    write_to(&mut bytes, arrays, None).map_err(|error| FormatError::io(Path::new("arrays"), "encode", error))?;
+    write_safetensors_to(&mut bytes, arrays, None)
+        .map_err(|error| FormatError::io(Path::new("arrays"), "encode", error))?;
     Ok(bytes)
 }
 
-/// What a file says about itself, by key.
-pub(crate) type Description = HashMap<String, String>;
+/// What a file says about itself: texts by their keys.
+pub type Description = HashMap<String, String>;
 
-/// As [`write_safetensors`], with an entry of the file's description: one, since several would have no fixed order.
+/// As [`write_safetensors`], with an entry of the file's description.
 pub(crate) fn write_described(
     path: &Path,
     arrays: &BTreeMap<String, Array>,
@@ -88,13 +66,22 @@ pub(crate) fn write_described(
 ) -> Result<(), FormatError> {
     let write = || {
         let mut file = BufWriter::new(fs::File::create(path)?);
-        write_to(&mut file, arrays, entry)?;
+        write_safetensors_to(&mut file, arrays, entry)?;
         file.flush()
     };
     write().map_err(|error| FormatError::io(path, "write", error))
 }
 
-fn write_to(out: &mut impl Write, arrays: &BTreeMap<String, Array>, entry: Option<(&str, String)>) -> io::Result<()> {
+/// Writes named arrays as a safetensors file, with an entry of the file's description of itself, a key and a text: one, since
+/// several would have no fixed order.
+///
+/// # Errors
+/// As for [`encode_safetensors`], or what is written to fails.
+pub fn write_safetensors_to(
+    out: &mut impl Write,
+    arrays: &BTreeMap<String, Array>,
+    entry: Option<(&str, String)>,
+) -> io::Result<()> {
     let invalid = |error: SafeTensorError| io::Error::new(io::ErrorKind::InvalidInput, error.to_string());
     if arrays.contains_key("__metadata__") {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "\"__metadata__\" cannot be the name of an array"));
@@ -119,7 +106,10 @@ fn write_to(out: &mut impl Write, arrays: &BTreeMap<String, Array>, entry: Optio
 }
 
 /// As [`decode_safetensors`], with the file's description of itself.
-pub(crate) fn decode_described(
+///
+/// # Errors
+/// As for [`read_safetensors`].
+pub fn decode_described_safetensors(
     bytes: &[u8],
     file: &Path,
 ) -> Result<(BTreeMap<String, Array>, Description), FormatError> {

@@ -61,6 +61,7 @@ pub mod prelude {
         vjp, vmap, while_loop, while_loop_bounded, zeros,
     };
     pub use tancho_macros::{Tree, function};
+    #[cfg(feature = "plot")]
     pub use tancho_nn::plot;
     pub use tancho_nn::{Checkpoint, Compile, Layer, LoadModel, Mode, Module, Optimizer, SaveModel, SaveWeights};
 }

@@ -23,12 +23,12 @@ use crate::tree::{Tree, flatten, unflatten};
 /// # Errors
 /// The function assigns a variable.
 #[track_caller]
-pub fn checkpoint<Args, F: Trace<Args>>(function: F) -> Checkpoint<F, Args, F::Out> {
-    Checkpoint { function, cache: Cache::named("checkpoint"), made: Location::caller(), arguments: PhantomData }
+pub fn checkpoint<Args, F: Trace<Args>>(function: F) -> Checkpointed<F, Args, F::Out> {
+    Checkpointed { function, cache: Cache::named("checkpoint"), made: Location::caller(), arguments: PhantomData }
 }
 
 /// What [`checkpoint`] gives.
-pub struct Checkpoint<F, Args, Out> {
+pub struct Checkpointed<F, Args, Out> {
     function: F,
     cache: Cache<Out>,
     /// Where it was made: errors name this line.
@@ -36,7 +36,7 @@ pub struct Checkpoint<F, Args, Out> {
     arguments: PhantomData<fn(Args)>,
 }
 
-impl<Args: ArgumentList, Out: Tree, F: Trace<Args, Out = Out>> Trace<Args> for Checkpoint<F, Args, Out> {
+impl<Args: ArgumentList, Out: Tree, F: Trace<Args, Out = Out>> Trace<Args> for Checkpointed<F, Args, Out> {
     type Out = Out;
 
     fn trace(&self, arguments: Args) -> Result<Out> {
@@ -148,7 +148,7 @@ where
     }
 }
 
-impl<Args: ArgumentList, Out: Tree, F: Trace<Args, Out = Out>> Transform<Args> for Checkpoint<F, Args, Out> {
+impl<Args: ArgumentList, Out: Tree, F: Trace<Args, Out = Out>> Transform<Args> for Checkpointed<F, Args, Out> {
     #[track_caller]
     fn call(&self, arguments: impl Arguments<Args>) -> Result<Out> {
         if trace::is_active() {

@@ -23,7 +23,7 @@ use crate::function::Trace;
 use crate::tensor::Tensor;
 use crate::tree::{AnyStatic, Segment, Tree, Visitor, flatten, unflatten};
 
-pub use custom::{Checkpoint, CustomGradient, checkpoint, custom_gradient};
+pub use custom::{Checkpointed, CustomGradient, checkpoint, custom_gradient};
 pub use grad::{Grad, Hessian, Jacobian, ValueAndGrad, grad, hessian, jacobian, value_and_grad};
 pub use jvp::{Jvp, jvp};
 pub use vjp::{Pullback, vjp};
