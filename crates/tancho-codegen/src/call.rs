@@ -4,7 +4,7 @@
 
 use smallvec::SmallVec;
 use tancho_ir::Span;
-use tancho_tensor::{AllocError, Allocation, Array, Buffer};
+use tancho_tensor::{AllocError, Allocation, Array, Buffer, Scratch};
 
 use crate::execute::Workers;
 use crate::host::HostError;
@@ -86,7 +86,7 @@ impl Plan {
         // What may fail comes before anything is taken.
         let arena = match self.arena_bytes(if self.parallel { workers.count() } else { 1 }) {
             0 => None,
-            bytes => Some(Allocation::uninit(block_for(bytes))?),
+            bytes => Some(Scratch::new(bytes)?),
         };
         let mut donors: SmallVec<[Option<usize>; 2]> = SmallVec::from_elem(None, self.output_bytes.len());
         for &(argument, output) in &self.donations {
@@ -110,7 +110,7 @@ impl Plan {
             });
         }
         let output_pointers: SmallVec<[*mut u8; 2]> = memory.iter().map(Allocation::as_ptr).collect();
-        let arena_pointer = arena.as_ref().map_or(std::ptr::null_mut(), Allocation::as_ptr);
+        let arena_pointer = arena.as_ref().map_or(std::ptr::null_mut(), Scratch::as_ptr);
         // SAFETY: the arguments were just checked against the plan, and stay borrowed or owned here; the outputs and the arena
         // were allocated for it and are not shared; an output has an argument's memory only for a pair of `donations`.
         unsafe { self.run_watched(&pointers, &output_pointers, arena_pointer, workers, watch) }?;
@@ -134,14 +134,6 @@ impl Plan {
         };
         self.results.iter().map(result).collect()
     }
-}
-
-/// The bytes of the block that serves as an arena: sizes that differ by little share blocks, so that a call with a new size
-/// finds one in the processor's caches that the call before used. What is not touched takes no memory.
-fn block_for(bytes: usize) -> usize {
-    /// More than this does not stay in a cache.
-    const CACHED: usize = 8 << 20;
-    if bytes <= CACHED { bytes.next_power_of_two() } else { bytes }
 }
 
 /// The memory of an argument that was given, where nobody else holds it.

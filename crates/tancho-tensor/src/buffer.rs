@@ -4,7 +4,7 @@
 //! shared and immutable. When the last owner goes, the memory returns to the pool, in a list for its size class, and the
 //! next allocation of that class takes it from there: pages that were faulted in once stay mapped. The pool keeps at
 //! most [`pool::set_retained_limit`] bytes; what goes beyond is given back to the system. Each thread keeps a few small
-//! blocks for itself, so that threads that call small kernels do not wait for one another.
+//! blocks for itself, so that threads that call small kernels do not wait for one another, and the block of its last [`Scratch`].
 //!
 //! Size classes are four to a power of two, so that at most a fifth of a block is unused.
 
@@ -101,6 +101,31 @@ impl Drop for Allocation {
 impl fmt::Debug for Allocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Allocation({} bytes)", self.len)
+    }
+}
+
+/// Memory for what a call computes on its way, which nothing outlives: at least as large as it was asked for, with unspecified
+/// contents. A thread takes the block that it gave back last, while that is in the processor's caches.
+pub struct Scratch {
+    pointer: NonNull<u8>,
+    len: usize,
+}
+
+impl Scratch {
+    pub fn new(len: usize) -> Result<Self, AllocError> {
+        let (pointer, len) = pool::take_scratch(len)?;
+        Ok(Scratch { pointer, len })
+    }
+
+    /// The start of the memory, aligned to [`ALIGNMENT`]; valid for reads and writes while `self` lives.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.pointer.as_ptr()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        pool::give_back_scratch(self.pointer, self.len);
     }
 }
 

@@ -18,6 +18,6 @@ mod half;
 
 pub use self::half::{bf16, f16, round_to_odd};
 pub use array::{Array, ArrayError};
-pub use buffer::{ALIGNMENT, AllocError, Allocation, Buffer, PoolStatistics, pool};
+pub use buffer::{ALIGNMENT, AllocError, Allocation, Buffer, PoolStatistics, Scratch, pool};
 pub use dtype::{DType, Element};
 pub use shape::Shape;

@@ -20,6 +20,8 @@ const SMALL_CLASSES: usize = 25;
 /// How many blocks of each a thread keeps, and how many bytes.
 const OWN_BLOCKS: usize = 16;
 const OWN_BYTES: usize = 32 << 10;
+/// The largest block that a thread keeps for the next scratch memory: more does not stay in its caches.
+const SCRATCH_BYTES: usize = 8 << 20;
 
 static FREE: [Mutex<Vec<Block>>; CLASSES] = [const { Mutex::new(Vec::new()) }; CLASSES];
 static STRIPES: [Stripe; 16] = [const { Stripe::new() }; 16];
@@ -30,7 +32,9 @@ static MEMORY_LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static RETAINED_LIMIT: AtomicUsize = AtomicUsize::new(DEFAULT_RETAINED);
 
 thread_local! {
-    static OWN: RefCell<OwnBlocks> = const { RefCell::new(OwnBlocks([const { Vec::new() }; SMALL_CLASSES])) };
+    static OWN: RefCell<OwnBlocks> = const {
+        RefCell::new(OwnBlocks { small: [const { Vec::new() }; SMALL_CLASSES], scratch: None })
+    };
     static STRIPE: Cell<Option<&'static Stripe>> = const { Cell::new(None) };
 }
 
@@ -66,17 +70,22 @@ impl Stripe {
     }
 }
 
-/// The small blocks that a thread keeps, by class.
-struct OwnBlocks([Vec<Block>; SMALL_CLASSES]);
+/// The blocks that a thread keeps.
+struct OwnBlocks {
+    /// By class.
+    small: [Vec<Block>; SMALL_CLASSES],
+    /// The block of the last scratch memory, with its class.
+    scratch: Option<(usize, Block)>,
+}
 
 impl OwnBlocks {
     /// Hands everything to the lists that all threads share.
     fn clear(&mut self) {
-        for (class, blocks) in self.0.iter_mut().enumerate() {
-            for block in blocks.drain(..) {
-                Stripe::get().own.fetch_sub(block_of(class) as isize, Relaxed);
-                share(class, block_of(class), block);
-            }
+        let small =
+            self.small.iter_mut().enumerate().flat_map(|(class, blocks)| blocks.drain(..).map(move |b| (class, b)));
+        for (class, block) in small.chain(self.scratch.take()) {
+            Stripe::get().own.fetch_sub(block_of(class) as isize, Relaxed);
+            share(class, block_of(class), block);
         }
     }
 }
@@ -116,24 +125,10 @@ fn layout(block: usize) -> Layout {
 }
 
 pub(super) fn take(len: usize) -> Result<NonNull<u8>, AllocError> {
-    let limit = MEMORY_LIMIT.load(Relaxed);
-    let error = |in_use| AllocError { bytes: len, in_use, limit };
-    let (class, block) = class_of(len).ok_or_else(|| error(in_use()))?;
+    let error = || AllocError { bytes: len, in_use: in_use(), limit: MEMORY_LIMIT.load(Relaxed) };
+    let (class, block) = class_of(len).ok_or_else(error)?;
+    count(len, class, block)?;
     let stripe = Stripe::get();
-    let mine = stripe.in_use.fetch_add(block as isize, Relaxed) + block as isize;
-    // What is in use cannot be more than ever before where this stripe's part is not and small blocks alone are taken,
-    // up to small blocks of other threads.
-    if limit != usize::MAX || class >= SMALL_CLASSES || mine > stripe.highest.load(Relaxed) {
-        stripe.highest.fetch_max(mine, Relaxed);
-        let in_use = in_use();
-        if in_use > limit {
-            stripe.in_use.fetch_sub(block as isize, Relaxed);
-            return Err(error(in_use.saturating_sub(block)));
-        }
-        if in_use > PEAK.load(Relaxed) {
-            PEAK.fetch_max(in_use, Relaxed);
-        }
-    }
     if let Some(Block(pointer)) = take_own(class, block, stripe) {
         return Ok(pointer);
     }
@@ -146,8 +141,32 @@ pub(super) fn take(len: usize) -> Result<NonNull<u8>, AllocError> {
     // SAFETY: the layout has a size of at least four cache lines.
     NonNull::new(unsafe { alloc(layout(block)) }).ok_or_else(|| {
         stripe.in_use.fetch_sub(block as isize, Relaxed);
-        error(in_use())
+        error()
     })
+}
+
+/// Counts a block as in use.
+///
+/// # Errors
+/// With it more would be in use than the limit allows.
+fn count(len: usize, class: usize, block: usize) -> Result<(), AllocError> {
+    let limit = MEMORY_LIMIT.load(Relaxed);
+    let stripe = Stripe::get();
+    let mine = stripe.in_use.fetch_add(block as isize, Relaxed) + block as isize;
+    // What is in use cannot be more than ever before where this stripe's part is not and small blocks alone are taken,
+    // up to small blocks of other threads.
+    if limit != usize::MAX || class >= SMALL_CLASSES || mine > stripe.highest.load(Relaxed) {
+        stripe.highest.fetch_max(mine, Relaxed);
+        let in_use = in_use();
+        if in_use > limit {
+            stripe.in_use.fetch_sub(block as isize, Relaxed);
+            return Err(AllocError { bytes: len, in_use: in_use.saturating_sub(block), limit });
+        }
+        if in_use > PEAK.load(Relaxed) {
+            PEAK.fetch_max(in_use, Relaxed);
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn give_back(pointer: NonNull<u8>, len: usize) {
@@ -159,13 +178,50 @@ pub(super) fn give_back(pointer: NonNull<u8>, len: usize) {
     }
 }
 
+/// Memory of at least so many bytes, and how many it has: the block that this thread used last for that, where it is large
+/// enough, since that one is in the caches.
+pub(super) fn take_scratch(len: usize) -> Result<(NonNull<u8>, usize), AllocError> {
+    let is_enough = |(class, _): &mut (usize, Block)| block_of(*class) >= len;
+    let kept = OWN.try_with(|own| own.borrow_mut().scratch.take_if(is_enough)).ok().flatten();
+    if let Some((class, block)) = kept {
+        let bytes = block_of(class);
+        Stripe::get().own.fetch_sub(bytes as isize, Relaxed);
+        if count(bytes, class, bytes).is_ok() {
+            return Ok((block.0, bytes));
+        }
+        share(class, bytes, block);
+    }
+    // Sizes that differ by little share blocks.
+    let rounded = if len <= SCRATCH_BYTES { len.next_power_of_two() } else { len };
+    take(rounded).map(|pointer| (pointer, rounded)).or_else(|_| take(len).map(|pointer| (pointer, len)))
+}
+
+pub(super) fn give_back_scratch(pointer: NonNull<u8>, len: usize) {
+    let Some((class, block)) = class_of(len) else { return };
+    let stripe = Stripe::get();
+    stripe.in_use.fetch_sub(block as isize, Relaxed);
+    let mut free = Some((class, Block(pointer)));
+    if block <= SCRATCH_BYTES && RETAINED_LIMIT.load(Relaxed) >= SCRATCH_BYTES {
+        let _ = OWN.try_with(|own| {
+            stripe.own.fetch_add(block as isize, Relaxed);
+            free = std::mem::replace(&mut own.borrow_mut().scratch, free.take());
+            if let Some((class, _)) = &free {
+                stripe.own.fetch_sub(block_of(*class) as isize, Relaxed);
+            }
+        });
+    }
+    if let Some((class, free)) = free {
+        share(class, block_of(class), free);
+    }
+}
+
 /// A block that this thread keeps.
 fn take_own(class: usize, block: usize, stripe: &Stripe) -> Option<Block> {
     if class >= SMALL_CLASSES {
         return None;
     }
     // A thread that ends keeps nothing any more.
-    let own = OWN.try_with(|own| own.borrow_mut().0[class].pop()).ok()??;
+    let own = OWN.try_with(|own| own.borrow_mut().small[class].pop()).ok()??;
     stripe.own.fetch_sub(block as isize, Relaxed);
     Some(own)
 }
@@ -178,7 +234,7 @@ fn give_own(class: usize, block: usize, free: Block, stripe: &Stripe) -> Option<
     }
     let mut free = Some(free);
     let _ = OWN.try_with(|own| {
-        let blocks = &mut own.borrow_mut().0[class];
+        let blocks = &mut own.borrow_mut().small[class];
         if blocks.len() < OWN_BLOCKS.min(OWN_BYTES / block) {
             blocks.extend(free.take());
             stripe.own.fetch_add(block as isize, Relaxed);
@@ -233,7 +289,7 @@ pub fn statistics() -> PoolStatistics {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Allocation;
+    use super::super::{Allocation, Scratch};
     use super::*;
 
     #[test]
@@ -268,6 +324,24 @@ mod tests {
         let again = std::thread::spawn(move || give(1000)).join().unwrap();
         let known = again.iter().filter(|block| addresses.binary_search(&(block.as_ptr() as usize)).is_ok());
         assert!(known.count() >= 900);
+    }
+
+    #[test]
+    fn scratch_memory_is_taken_again_where_it_is_large_enough() {
+        let place = |len: usize| {
+            let scratch = Scratch::new(len).unwrap();
+            // SAFETY: the memory has at least so many bytes, and nobody else writes it.
+            unsafe { scratch.as_ptr().write_bytes(1, len) };
+            scratch.as_ptr() as usize
+        };
+        let first = place(1_000_000);
+        assert_eq!([place(3), place(1_000_000), place(700_000)], [first; 3]);
+        let larger = place(3_000_000);
+        assert_eq!([place(1_000_000), place(3_000_000)], [larger; 2]);
+        // Two at a time are two.
+        let (one, other) = (Scratch::new(100).unwrap(), Scratch::new(100).unwrap());
+        assert_ne!(one.as_ptr(), other.as_ptr());
+        assert!(Scratch::new(usize::MAX).is_err());
     }
 
     #[test]
