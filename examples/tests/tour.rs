@@ -235,3 +235,21 @@ fn training_ends_near_the_noise_of_the_data() {
         ],
     );
 }
+
+/// Takes a minute without optimisation: with `TANCHO_SWEEP=1` only.
+#[test]
+fn a_network_learns_to_read_digits_with_the_same_bits_on_any_number_of_threads() {
+    if std::env::var_os("TANCHO_SWEEP").is_none() {
+        return;
+    }
+    let last_lines = |threads: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_mnist")).arg(threads).output().expect("the example starts");
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines: Vec<String> = out.lines().rev().take(2).map(str::to_owned).collect();
+        lines
+    };
+    let [one, two] = ["1", "2"].map(last_lines);
+    assert_eq!(one, two);
+    let right: u32 = one[1].split(' ').next().and_then(|count| count.parse().ok()).expect("how many are right");
+    assert!(right >= 980, "{}", one[1]);
+}

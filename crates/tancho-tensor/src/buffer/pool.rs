@@ -127,8 +127,8 @@ fn layout(block: usize) -> Layout {
 pub(super) fn take(len: usize) -> Result<NonNull<u8>, AllocError> {
     let error = || AllocError { bytes: len, in_use: in_use(), limit: MEMORY_LIMIT.load(Relaxed) };
     let (class, block) = class_of(len).ok_or_else(error)?;
-    count(len, class, block)?;
     let stripe = Stripe::get();
+    count(stripe, len, class, block)?;
     if let Some(Block(pointer)) = take_own(class, block, stripe) {
         return Ok(pointer);
     }
@@ -149,9 +149,8 @@ pub(super) fn take(len: usize) -> Result<NonNull<u8>, AllocError> {
 ///
 /// # Errors
 /// With it more would be in use than the limit allows.
-fn count(len: usize, class: usize, block: usize) -> Result<(), AllocError> {
+fn count(stripe: &Stripe, len: usize, class: usize, block: usize) -> Result<(), AllocError> {
     let limit = MEMORY_LIMIT.load(Relaxed);
-    let stripe = Stripe::get();
     let mine = stripe.in_use.fetch_add(block as isize, Relaxed) + block as isize;
     // What is in use cannot be more than ever before where this stripe's part is not and small blocks alone are taken,
     // up to small blocks of other threads.
@@ -185,8 +184,9 @@ pub(super) fn take_scratch(len: usize) -> Result<(NonNull<u8>, usize), AllocErro
     let kept = OWN.try_with(|own| own.borrow_mut().scratch.take_if(is_enough)).ok().flatten();
     if let Some((class, block)) = kept {
         let bytes = block_of(class);
-        Stripe::get().own.fetch_sub(bytes as isize, Relaxed);
-        if count(bytes, class, bytes).is_ok() {
+        let stripe = Stripe::get();
+        stripe.own.fetch_sub(bytes as isize, Relaxed);
+        if count(stripe, bytes, class, bytes).is_ok() {
             return Ok((block.0, bytes));
         }
         share(class, bytes, block);
