@@ -7,7 +7,7 @@
 //! compiles: those with `bool`s and narrower values in memory, functions called for some lanes, divisions of integers,
 //! floats to integers of 8 bytes or to unsigned ones of their own width, and folds of `bool`s or to the place of an extreme.
 //!
-//! The way of a kernel: `lower`, `operations` and `convert` make operations on whole vectors of its body (`program`), one
+//! The way of a kernel: `lower`, `operations`, `arithmetic` and `convert` make operations on whole vectors of its body (`program`), one
 //! list for a row and one for a vector of points; `map` and `row` write the loops, with several vectors in flight where the
 //! body is short; `allocate` gives registers and writes the instructions; `assembler` encodes them. The tail of a row, less
 //! than a vector, is the same instructions with masked loads and stores.
@@ -15,6 +15,7 @@
 //! The AVX-512 code is encoded in every test of the AVX2 code, and run where the processor has it; it has not been run yet.
 
 mod allocate;
+mod arithmetic;
 mod assembler;
 mod codes;
 mod convert;
